@@ -1,0 +1,1 @@
+"""What server and clients share: rules, store, handlers, adapters. No torch here."""

@@ -1,0 +1,110 @@
+"""Models on the wire: layouts, chunks, hashes, upload ids. Standard library only.
+
+A model is one flat vector of little-endian float32 values in layout order. It
+travels in chunks of at most `CHUNK_VALUES` values, as base64 inside JSON, because
+OpenWhisk carries 1 MiB each way and the same bytes must fit every platform.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import math
+import sys
+from array import array
+from collections.abc import Iterator, Sequence
+
+from fedcore.errors import InvalidRequest, TooLarge
+
+CHUNK_VALUES = 131_072
+"""Values in a full chunk: 512 KiB, which is 683 KiB of base64."""
+
+VALUE_BYTES = 4
+
+Layout = list[tuple[str, list[int]]]
+"""The ordered (name, shape) pairs of a model's tensors; the dtype is float32."""
+
+
+def parameter_count(layout: Layout) -> int:
+    """Return the number of values in a model of this layout."""
+    return sum(math.prod(shape) for _, shape in layout)
+
+
+def chunk_count(parameters: int) -> int:
+    """Return the number of chunks that carry `parameters` values (at least 1)."""
+    return max(1, -(-parameters // CHUNK_VALUES))
+
+
+def chunk_length(parameters: int, number: int) -> int:
+    """Return how many values chunk `number` (from 0) of a model holds."""
+    return min(CHUNK_VALUES, parameters - number * CHUNK_VALUES)
+
+
+def split(vector: bytes) -> Iterator[bytes]:
+    """Cut a model's bytes into its chunks, in order."""
+    step = CHUNK_VALUES * VALUE_BYTES
+    for start in range(0, max(len(vector), 1), step):
+        yield vector[start : start + step]
+
+
+def sha256(data: bytes) -> str:
+    """Return the hash of a chunk as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def upload_id(round_number: int, hashes: Sequence[str]) -> str:
+    """Name an upload by its round and its chunks' hashes: equal content, equal id."""
+    text = "\n".join([str(round_number), *hashes])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def encode(data: bytes) -> str:
+    """Return bytes as base64 text."""
+    return base64.b64encode(data).decode("ascii")
+
+
+def decode(text: str, *, where: str = "data") -> bytes:
+    """Return the bytes of base64 text that holds at most one chunk.
+
+    Raises:
+        TooLarge: the text is longer than a full chunk's.
+        InvalidRequest: the text is not base64, or not a whole number of values.
+    """
+    limit = -(-CHUNK_VALUES * VALUE_BYTES // 3) * 4
+    if len(text) > limit:
+        raise TooLarge(
+            f"{where}: {len(text)} characters of base64, at most {limit} allowed "
+            f"(a chunk has {CHUNK_VALUES} float32 values)"
+        )
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequest(f"{where}: not base64 ({error})") from None
+    if len(data) % VALUE_BYTES:
+        raise InvalidRequest(
+            f"{where}: {len(data)} bytes are not a whole number of float32 values"
+        )
+    return data
+
+
+def values(data: bytes) -> array[float]:
+    """Return a chunk's bytes as float32 values, whatever this machine's byte order."""
+    result = array("f")
+    result.frombytes(data)
+    if sys.byteorder == "big":
+        result.byteswap()
+    return result
+
+
+def first_non_finite(chunk: array[float]) -> int | None:
+    """Return the position of the first NaN or infinity, or None when all are finite."""
+    # The sum of finite float32 values is finite in float64: one pass clears a chunk.
+    if math.isfinite(sum(chunk)):
+        return None
+    return next(i for i, value in enumerate(chunk) if not math.isfinite(value))
+
+
+def square_sum(chunk: array[float]) -> float:
+    """Return the sum of squares of a chunk's values, in float64."""
+    return sum(value * value for value in chunk)

@@ -1,0 +1,268 @@
+"""Requests and answers of the actions, as they travel in JSON.
+
+Unknown fields are refused, so a typo is an error and not a silent default. No field
+shares a name with a parameter that the manifest binds (those are upper case).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from fedcore.settings import ExperimentSettings
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
+Index = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+MetricName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
+Metrics = Annotated[dict[MetricName, float], msgspec.Meta(max_length=32)]
+LayoutEntry = tuple[
+    Annotated[str, msgspec.Meta(min_length=1, max_length=200)],
+    Annotated[list[Number], msgspec.Meta(max_length=16)],
+]
+LayoutField = Annotated[list[LayoutEntry], msgspec.Meta(min_length=1, max_length=5000)]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of all requests: strict about fields."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of all answers: a reader ignores fields that it does not know."""
+
+
+# --- assignments: what a client is told to do now ---------------------------------
+
+
+class Chunk(Answer):
+    """One chunk of a model version. `data` is base64, `hash` its SHA-256."""
+
+    number: int
+    of: int
+    data: str
+    hash: str
+
+
+class Initialise(Answer, tag_field="kind", tag="initialise"):
+    """Make the initial model from the experiment's seed; submit it for round 0."""
+
+    round: int = 0
+
+
+class Train(Answer, tag_field="kind", tag="train"):
+    """Train from `version` and submit the update for `round`.
+
+    `model` is the version itself when it fits one answer; else fetch its `chunks`
+    with `get_model`, waiting `chunk_pause` seconds before each.
+    """
+
+    round: int
+    version: int
+    chunks: int
+    chunk_pause: float = 0.0
+    model: Chunk | None = None
+
+
+class Evaluate(Answer, tag_field="kind", tag="evaluate"):
+    """Score `version` on the central test set; report it with the next check_in."""
+
+    version: int
+    chunks: int
+    chunk_pause: float = 0.0
+    model: Chunk | None = None
+
+
+class Advance(Answer, tag_field="kind", tag="advance"):
+    """Call `advance_round` for the experiment, then check in again at once."""
+
+    round: int
+
+
+class Wait(Answer, tag_field="kind", tag="wait"):
+    """Nothing to do: check in again in `retry_after` seconds."""
+
+    retry_after: float
+    reason: str = ""
+
+
+class Stop(Answer, tag_field="kind", tag="stop"):
+    """The experiment is over (`finished` or `stopped`): do not check in again."""
+
+    reason: str
+
+
+Assignment = Initialise | Train | Evaluate | Advance | Wait | Stop
+
+
+# --- client actions ----------------------------------------------------------------
+
+
+class Subscribe(Request):
+    """Enrol `name`, with an enrolment token. No experiment: the open one."""
+
+    name: Name
+    experiment: Name | None = None
+
+
+class Subscribed(Answer):
+    """A client's place: its index fixes its partition, its token lets it in."""
+
+    experiment: str
+    index: int
+    token: str
+    settings: ExperimentSettings
+    assignment: Assignment
+
+
+class Evaluation(Request):
+    """The score of a version on the central test set of `examples` examples."""
+
+    version: Number
+    accuracy: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    loss: float
+    examples: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
+
+
+class CheckIn(Request):
+    """Ask for the assignment of client `client`; hand in a finished evaluation."""
+
+    experiment: Name
+    client: Index
+    evaluation: Evaluation | None = None
+
+
+class CheckedIn(Answer):
+    """The answer to `CheckIn`."""
+
+    assignment: Assignment
+
+
+class SubmitUpdate(Request):
+    """One chunk of an update; the fields besides it are the same in every chunk.
+
+    `upload` is `codec.upload_id(round, hashes of all chunks)`. `layout` is for
+    round 0 alone, where it fixes the model's layout.
+    """
+
+    experiment: Name
+    client: Index
+    round: Number
+    upload: Sha256
+    chunk: Number
+    chunks: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    hash: Sha256
+    data: str
+    examples: int
+    metrics: Metrics = {}
+    layout: LayoutField | None = None
+
+
+class Submitted(Answer):
+    """What became of an update.
+
+    Attributes:
+        accepted: None while chunks are missing, then whether the client's update
+            counts in the round.
+        upload: the id under which this client's update was accepted, if it was.
+        missing: chunks that have not arrived (a first few of them).
+        chunk_pause: seconds to wait before the next chunk.
+        reason: why an update was not accepted.
+        assignment: the next one, once `accepted` is known.
+    """
+
+    accepted: bool | None = None
+    upload: str | None = None
+    missing: list[int] = []
+    chunk_pause: float = 0.0
+    reason: str | None = None
+    assignment: Assignment | None = None
+
+
+class GetModel(Request):
+    """Ask for one chunk of a version; no version means the newest.
+
+    `client` is the index whose token comes along; without it, an operator's.
+    """
+
+    experiment: Name
+    version: Number | None = None
+    chunk: Number = 0
+    client: Index | None = None
+
+
+class ModelChunk(Answer):
+    """One chunk of a version, with the layout needed to use it."""
+
+    experiment: str
+    version: int
+    chunk: Chunk
+    layout: list[tuple[str, list[int]]]
+
+
+# --- operator actions ----------------------------------------------------------------
+
+
+class StartExperiment(Request):
+    """Store an experiment. The same call twice is one experiment.
+
+    `layout` fixes the model's layout beforehand. `resume` takes a failed or stopped
+    experiment up again.
+    """
+
+    experiment: Name
+    settings: dict[str, Any] = {}
+    layout: LayoutField | None = None
+    resume: bool = False
+
+
+class Started(Answer):
+    """The experiment as it stands. `created` is False when it was there already."""
+
+    experiment: str
+    created: bool
+    state: str
+    settings: ExperimentSettings
+
+
+class StopExperiment(Request):
+    """End an experiment; what is trained stays."""
+
+    experiment: Name
+
+
+class Stopped(Answer):
+    """The answer to `StopExperiment`."""
+
+    experiment: str
+    state: str
+
+
+class AdvanceRound(Request):
+    """Move a round on; without an experiment, every overdue one.
+
+    `round` is what the first action of the sequence hands to the second.
+    """
+
+    experiment: Name | None = None
+    client: Index | None = None
+    round: int | None = None
+
+
+class Advanced(Answer):
+    """What a step of the sequence hands on: where the experiment stands."""
+
+    experiment: str | None = None
+    round: int | None = None
+
+
+class Status(Request):
+    """Ask for an experiment's state; no experiment means the newest.
+
+    `client` is the index whose token comes along, if a client asks.
+    """
+
+    experiment: Name | None = None
+    view: Literal["json", "page"] = "json"
+    client: Index | None = None

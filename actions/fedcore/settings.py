@@ -1,0 +1,180 @@
+"""What an experiment is made of: its settings, checked once, then frozen.
+
+Every setting has a default, so `ExperimentSettings()` is the standard experiment:
+20 clients, 10 of them a round, 10 local epochs, 10 rounds of MNIST.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from typing import Any
+
+import msgspec
+
+from fedcore.errors import InvalidSettings
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+class ExperimentSettings(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """The settings of one experiment.
+
+    Attributes:
+        task: the learning task that clients run, by name (`mnist`, `cifar10`, own).
+        clients: places in the federation; data is split into so many partitions.
+        min_clients: enrolled clients that start the training; 0 means all places.
+        per_round: updates that close a round at once (its target).
+        over_select: clients drawn beyond `per_round`, against stragglers.
+        rounds: rounds of training after round 0, which makes the initial model.
+        epochs: passes over its training split that a client makes in a round.
+        batch_size: examples in a step of SGD.
+        lr: learning rate of SGD.
+        momentum: momentum of SGD, in [0, 1).
+        seed: fixes the initial model, the draws, the shuffles and the dropouts.
+        partition: how the data is split over the clients (`equal`).
+        deadline_s: seconds that a round may last before it closes with its quorum.
+        quorum: share of the target with which a round may close at its deadline.
+        attempts: deadlines a round may miss, each with more clients, before it fails.
+        claim_s: seconds an aggregation may take before another may take it over.
+        max_parameters: largest model accepted, in values.
+        max_examples: largest number of training examples one update may claim.
+        max_norm: largest L2 norm of an update's weights; 0 means no bound.
+        evaluate: whether each version is scored on the central test set.
+        public_status: whether `status` answers without a token.
+    """
+
+    task: str = "mnist"
+    clients: int = 20
+    min_clients: int = 0
+    per_round: int = 10
+    over_select: int = 0
+    rounds: int = 10
+    epochs: int = 10
+    batch_size: int = 50
+    lr: float = 0.01
+    momentum: float = 0.5
+    seed: int = 0
+    partition: str = "equal"
+    deadline_s: float = 600.0
+    quorum: float = 0.8
+    attempts: int = 3
+    claim_s: float = 60.0
+    max_parameters: int = 20_000_000
+    max_examples: int = 10_000_000
+    max_norm: float = 0.0
+    evaluate: bool = True
+    public_status: bool = False
+
+    @property
+    def starts_with(self) -> int:
+        """The number of enrolled clients at which training starts."""
+        return self.min_clients or self.clients
+
+    def quorum_of(self, target: int) -> int:
+        """Return the smallest number of updates that may close a round of `target`."""
+        # Rounded first: 0.8 x 10 must be 8, not the ceiling of 8.000000000000002.
+        return max(1, math.ceil(round(self.quorum * target, 9)))
+
+
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "clients": (1, 100_000),
+    "min_clients": (0, 100_000),
+    "per_round": (1, 10_000),
+    "over_select": (0, 10_000),
+    "rounds": (1, 1_000_000),
+    "epochs": (1, 100_000),
+    "batch_size": (1, 1_000_000),
+    "lr": (0, 1_000),
+    "seed": (0, 2**63 - 1),
+    "deadline_s": (1, 86_400 * 30),
+    "attempts": (1, 100),
+    "claim_s": (1, 3_600),
+    "max_parameters": (1, 1_000_000_000),
+    "max_examples": (1, 10**12),
+    "max_norm": (0, 1e30),
+}
+
+
+def parse(raw: Any) -> ExperimentSettings:
+    """Return checked settings from plain JSON or YAML values.
+
+    Raises:
+        InvalidSettings: names the field, what was found and what was expected.
+    """
+    try:
+        settings = msgspec.convert(raw, ExperimentSettings)
+    except msgspec.ValidationError as error:
+        raise InvalidSettings(f"settings: {error}") from None
+    check(settings)
+    return settings
+
+
+def check(settings: ExperimentSettings) -> None:
+    """Refuse settings that break a rule (see `parse`)."""
+    for name, (low, high) in _BOUNDS.items():
+        found = getattr(settings, name)
+        if not low <= found <= high:  # also refuses NaN
+            raise InvalidSettings(
+                f"settings.{name}: found {found}, expected {low:g} to {high:g}"
+            )
+    _check_shares(settings)
+    _check_words(settings)
+    _check_counts(settings)
+
+
+def _check_shares(settings: ExperimentSettings) -> None:
+    if not settings.lr > 0:
+        raise InvalidSettings(f"settings.lr: found {settings.lr}, expected above 0")
+    if not 0 <= settings.momentum < 1:
+        raise InvalidSettings(
+            f"settings.momentum: found {settings.momentum}, expected 0 to below 1"
+        )
+    if not 0 < settings.quorum <= 1:
+        raise InvalidSettings(
+            f"settings.quorum: found {settings.quorum}, expected above 0, at most 1"
+        )
+
+
+def _check_words(settings: ExperimentSettings) -> None:
+    for name in ("task", "partition"):
+        found = getattr(settings, name)
+        if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,100}", found):
+            raise InvalidSettings(
+                f"settings.{name}: found {found!r}, expected 1 to 100 letters, "
+                "digits or _ . : -"
+            )
+
+
+def _check_counts(settings: ExperimentSettings) -> None:
+    drawn = settings.per_round + settings.over_select
+    if drawn > settings.starts_with:
+        raise InvalidSettings(
+            f"settings.per_round + over_select: found {drawn}, expected at most "
+            f"{settings.starts_with}, the clients that start the training"
+        )
+    if settings.min_clients > settings.clients:
+        raise InvalidSettings(
+            f"settings.min_clients: found {settings.min_clients}, expected at most "
+            f"clients = {settings.clients}"
+        )
+
+
+def check_name(name: str) -> str:
+    """Return an experiment's name if it is a slug that also fits DNS labels."""
+    if not SLUG.fullmatch(name):
+        raise InvalidSettings(
+            f"experiment: found {name[:80]!r}, expected 1 to 63 lower-case letters, "
+            "digits or inner hyphens"
+        )
+    return name
+
+
+def default_name(settings: ExperimentSettings) -> str:
+    """Name an experiment by its task and a short hash of all its settings."""
+    text = msgspec.json.encode(settings, order="sorted")
+    task = re.sub(r"[^a-z0-9]+", "-", settings.task.lower()).strip("-") or "task"
+    return f"{task[:50]}-{hashlib.sha256(text).hexdigest()[:8]}"

@@ -1,0 +1,1 @@
+"""A federated-learning client: the only place that imports torch."""

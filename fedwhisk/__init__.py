@@ -1,0 +1,1 @@
+"""The command line and the embedded platform for one machine."""
