@@ -1,0 +1,133 @@
+"""The deployment's settings: from the environment and `.env`, checked once, frozen.
+
+The environment wins over `.env`. Every setting stands in `.env.template`. A name
+with one of our prefixes that we do not know is refused, so that a typo is an error
+and not a silent default.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+
+from fedcore.tokens import MIN_SECRET_BYTES
+from fedwhisk.errors import InputError
+
+OUR_PREFIXES = ("FED_", "FEDWHISK_", "BASE_URL_", "MONGODB_")
+
+CLIENT_NAMES = frozenset(
+    {
+        "FED_EXPERIMENT",
+        "FED_CLIENT_NAME",
+        "FED_ENROLMENT_TOKEN",
+        "FED_ENROLMENT_TOKEN_FILE",
+        "FED_HEARTBEAT_FILE",
+        "FED_ENROLLED_FILE",
+        "FED_STAY",
+        "FED_START_SPREAD_S",
+        "FED_THREADS",
+    }
+)
+"""Settings of a single client, which `fedclient.environment` reads and checks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of a deployment. A field's name in upper case is its variable.
+
+    Attributes:
+        base_url_ow: where OpenWhisk serves the package's web actions.
+        base_url_aws: where an API gateway serves them.
+        apihost: OpenWhisk's API host, to deploy to.
+        auth: `uuid:key` of the namespace there.
+        mongodb_url: a MongoDB; empty means the embedded database.
+        mongodb_database: the name of the database in it.
+        fed_secret: the deployment's secret; empty lets the embedded platform make one.
+        fed_secret_previous: the secret before, whose tokens stay valid.
+        calls_per_minute: the deployment's call budget; 0 means the platform's own.
+        fedwhisk_home: the folder of the embedded platform's state.
+        data_dir: the folder of data sets; None means those shipped with the client.
+    """
+
+    base_url_ow: str = ""
+    base_url_aws: str = ""
+    apihost: str = ""
+    auth: str = field(default="", repr=False)
+    mongodb_url: str = field(default="", repr=False)
+    mongodb_database: str = "fedwhisk"
+    fed_secret: str = field(default="", repr=False)
+    fed_secret_previous: str = field(default="", repr=False)
+    calls_per_minute: int = 0
+    fedwhisk_home: Path = Path(".fedwhisk")
+    data_dir: Path | None = None
+
+
+def load(
+    environment: Mapping[str, str] | None = None, env_file: Path = Path(".env")
+) -> Settings:
+    """Read the settings from an environment (this process's) and a `.env` file.
+
+    Raises:
+        InputError: names the variable, what was found and what was expected.
+    """
+    values = variables(environment, env_file)
+    _refuse_unknown(values, env_file)
+    given = {f.name: values.get(f.name.upper(), "").strip() for f in fields(Settings)}
+    kept = {name: value for name, value in given.items() if value}
+    _check(kept)
+    return Settings(**{name: _typed(name, value) for name, value in kept.items()})
+
+
+def variables(
+    environment: Mapping[str, str] | None = None, env_file: Path = Path(".env")
+) -> dict[str, str]:
+    """Return all variables: the `.env` file's, overridden by the environment's."""
+    found = {k: v or "" for k, v in dotenv_values(env_file).items()}
+    return found | dict(os.environ if environment is None else environment)
+
+
+def _refuse_unknown(values: Mapping[str, str], env_file: Path) -> None:
+    known = {f.name.upper() for f in fields(Settings)} | CLIENT_NAMES
+    for name in sorted(values):
+        if name.startswith(OUR_PREFIXES) and name not in known:
+            raise InputError(
+                f"{name}: unknown setting in the environment or {env_file}; "
+                ".env.template lists the known ones"
+            )
+
+
+def _check(values: Mapping[str, str]) -> None:
+    rules = {
+        "base_url_ow": (r"https?://[^\s?#]+", "a URL that begins with https://"),
+        "base_url_aws": (r"https?://[^\s?#]+", "a URL that begins with https://"),
+        "mongodb_url": (r"mongodb(\+srv)?://\S+", "a URL that begins with mongodb://"),
+        "mongodb_database": (r"[A-Za-z0-9_-]{1,60}", "letters, digits, _ or -"),
+        "auth": (r"[^\s:]+:[^\s:]+", "uuid:key"),
+        "calls_per_minute": (r"[0-9]{1,9}", "a whole number of calls"),
+    }
+    secret = ("auth", "mongodb_url")
+    for name, (pattern, expected) in rules.items():
+        if name in values and not re.fullmatch(pattern, values[name]):
+            found = "something else" if name in secret else repr(values[name])
+            raise InputError(f"{name.upper()}: found {found}, expected {expected}")
+    for name in ("fed_secret", "fed_secret_previous"):
+        length = len(values.get(name, "").encode())
+        if name in values and length < MIN_SECRET_BYTES:
+            raise InputError(
+                f"{name.upper()}: found {length} bytes, expected at least "
+                f"{MIN_SECRET_BYTES}"
+            )
+
+
+def _typed(name: str, value: str) -> Any:
+    if name == "calls_per_minute":
+        return int(value)
+    if name in ("fedwhisk_home", "data_dir"):
+        return Path(value).expanduser()
+    return value

@@ -1,0 +1,155 @@
+"""The folder of the embedded platform's state: who uses it, and its secret."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from fedwhisk.config import Settings
+from fedwhisk.errors import OperatorError
+
+SECRET_BYTES = 32
+
+
+class Running(msgspec.Struct, frozen=True):
+    """Where the platform that uses a home can be reached.
+
+    Attributes:
+        pid: the process that runs it.
+        base_url: where its web actions are.
+        apihost: where its REST API is.
+    """
+
+    pid: int
+    base_url: str
+    apihost: str
+
+
+class Home:
+    """A folder of state. Nothing is made before it is needed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @property
+    def database(self) -> Path:
+        """The folder of the embedded database."""
+        return self.path / "database"
+
+    @property
+    def host(self) -> Path:
+        """The folder of what is deployed on the embedded host."""
+        return self.path / "host"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of what the processes say."""
+        return self.path / "logs"
+
+    def make(self) -> None:
+        """Make the folders, for this user alone.
+
+        Raises:
+            OperatorError: they cannot be made or written to.
+        """
+        try:
+            for folder in (self.path, self.logs):
+                folder.mkdir(parents=True, exist_ok=True)
+                folder.chmod(0o700)
+        except OSError as error:
+            raise OperatorError(f"{self.path}: cannot be used ({error})") from None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the home for this process; the lock goes with it, however it ends.
+
+        Raises:
+            OperatorError: another process has it.
+        """
+        self.make()
+        with (self.path / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OperatorError(self._taken()) from None
+            yield
+
+    def is_held(self) -> bool:
+        """Tell whether a living process has the home."""
+        try:
+            with (self.path / "lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except FileNotFoundError:
+            return False
+        return False
+
+    def running(self) -> Running | None:
+        """Return where the platform that uses the home is, if one is up."""
+        if not self.is_held():
+            return None
+        try:
+            return msgspec.json.decode(self._running_file.read_bytes(), type=Running)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None  # it is just starting
+
+    @contextmanager
+    def announced(self, running: Running) -> Iterator[None]:
+        """Tell other commands where the platform is, as long as it is up."""
+        write_private(self._running_file, msgspec.json.encode(running))
+        try:
+            yield
+        finally:
+            self._running_file.unlink(missing_ok=True)
+
+    def secret(self, settings: Settings) -> bytes:
+        """Return the deployment's secret: the one that is set, or the home's own."""
+        if settings.fed_secret:
+            return settings.fed_secret.encode()
+        file = self.path / "secret"
+        if not file.exists():
+            write_private(file, secrets.token_hex(SECRET_BYTES).encode())
+        return file.read_bytes().strip()
+
+    def remove(self) -> bool:
+        """Remove the folder with everything in it; False when there was none.
+
+        Raises:
+            OperatorError: a platform is using it, or it holds something else.
+        """
+        if not self.path.exists():
+            return False
+        if self.is_held():
+            raise OperatorError(self._taken())
+        if not (self.path / "lock").exists() and any(self.path.iterdir()):
+            raise OperatorError(f"{self.path}: not a folder of ours, left alone")
+        shutil.rmtree(self.path)
+        return True
+
+    @property
+    def _running_file(self) -> Path:
+        return self.path / "running.json"
+
+    def _taken(self) -> str:
+        running = self.running()
+        who = f"process {running.pid}" if running else "another process"
+        return f"{self.path}: in use by {who}; stop it first, or set FEDWHISK_HOME"
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Write a file that only this user may read; whole or not at all."""
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(file)

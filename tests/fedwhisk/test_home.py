@@ -1,0 +1,77 @@
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from fedwhisk.config import Settings
+from fedwhisk.errors import OperatorError
+from fedwhisk.home import Home, Running
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from fedwhisk.home import Home
+with Home(Path(sys.argv[1])).held():
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def mode(path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_secret_is_made_once_and_for_this_user_alone(tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    secret = home.secret(Settings())
+    assert len(secret) >= 32
+    assert Home(tmp_path / "home").secret(Settings()) == secret
+    assert mode(home.path / "secret") == 0o600
+    assert mode(home.path) == 0o700
+
+
+def test_a_secret_that_is_set_is_not_stored(tmp_path) -> None:
+    home = Home(tmp_path)
+    assert home.secret(Settings(fed_secret="s" * 32)) == b"s" * 32
+    assert not (tmp_path / "secret").exists()
+
+
+def test_two_processes_cannot_hold_a_home_and_a_killed_one_lets_go(tmp_path) -> None:
+    command = [sys.executable, "-c", HOLD, tmp_path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(OperatorError, match="in use"), Home(tmp_path).held():
+            pass
+        other.kill()
+        other.wait()
+        with Home(tmp_path).held():
+            assert Home(tmp_path).is_held()
+
+
+def test_a_running_platform_is_found_while_it_is_up(tmp_path) -> None:
+    home, running = Home(tmp_path), Running(1, "http://x/fedwhisk", "http://x")
+    with home.held(), home.announced(running):
+        assert Home(tmp_path).running() == running
+    assert Home(tmp_path).running() is None
+
+
+def test_a_home_is_removed_with_all_that_is_in_it(tmp_path) -> None:
+    home = Home(tmp_path / "home")
+    with home.held():
+        home.secret(Settings())
+    assert home.remove()
+    assert not home.path.exists()
+    assert not home.remove()
+
+
+def test_a_home_in_use_is_not_removed(tmp_path) -> None:
+    with Home(tmp_path).held(), pytest.raises(OperatorError, match="in use"):
+        Home(tmp_path).remove()
+
+
+def test_somebody_elses_folder_is_not_removed(tmp_path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(OperatorError, match="not a folder of ours"):
+        Home(tmp_path).remove()
