@@ -36,7 +36,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 # --- assignments: what a client is told to do now ---------------------------------
 
 
-class Chunk(Answer):
+class Chunk(Answer, frozen=True):
     """One chunk of a model version. `data` is base64, `hash` its SHA-256."""
 
     number: int
@@ -45,13 +45,13 @@ class Chunk(Answer):
     hash: str
 
 
-class Initialise(Answer, tag_field="kind", tag="initialise"):
+class Initialise(Answer, frozen=True, tag_field="kind", tag="initialise"):
     """Make the initial model from the experiment's seed; submit it for round 0."""
 
     round: int = 0
 
 
-class Train(Answer, tag_field="kind", tag="train"):
+class Train(Answer, frozen=True, tag_field="kind", tag="train"):
     """Train from `version` and submit the update for `round`.
 
     `model` is the version itself when it fits one answer; else fetch its `chunks`
@@ -65,7 +65,7 @@ class Train(Answer, tag_field="kind", tag="train"):
     model: Chunk | None = None
 
 
-class Evaluate(Answer, tag_field="kind", tag="evaluate"):
+class Evaluate(Answer, frozen=True, tag_field="kind", tag="evaluate"):
     """Score `version` on the central test set; report it with the next check_in."""
 
     version: int
@@ -74,20 +74,20 @@ class Evaluate(Answer, tag_field="kind", tag="evaluate"):
     model: Chunk | None = None
 
 
-class Advance(Answer, tag_field="kind", tag="advance"):
+class Advance(Answer, frozen=True, tag_field="kind", tag="advance"):
     """Call `advance_round` for the experiment, then check in again at once."""
 
     round: int
 
 
-class Wait(Answer, tag_field="kind", tag="wait"):
+class Wait(Answer, frozen=True, tag_field="kind", tag="wait"):
     """Nothing to do: check in again in `retry_after` seconds."""
 
     retry_after: float
     reason: str = ""
 
 
-class Stop(Answer, tag_field="kind", tag="stop"):
+class Stop(Answer, frozen=True, tag_field="kind", tag="stop"):
     """The experiment is over (`finished` or `stopped`): do not check in again."""
 
     reason: str
@@ -99,14 +99,14 @@ Assignment = Initialise | Train | Evaluate | Advance | Wait | Stop
 # --- client actions ----------------------------------------------------------------
 
 
-class Subscribe(Request):
+class Subscribe(Request, frozen=True):
     """Enrol `name`, with an enrolment token. No experiment: the open one."""
 
     name: Name
     experiment: Name | None = None
 
 
-class Subscribed(Answer):
+class Subscribed(Answer, frozen=True):
     """A client's place: its index fixes its partition, its token lets it in."""
 
     experiment: str
@@ -116,7 +116,7 @@ class Subscribed(Answer):
     assignment: Assignment
 
 
-class Evaluation(Request):
+class Evaluation(Request, frozen=True):
     """The score of a version on the central test set of `examples` examples."""
 
     version: Number
@@ -125,7 +125,7 @@ class Evaluation(Request):
     examples: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 
 
-class CheckIn(Request):
+class CheckIn(Request, frozen=True):
     """Ask for the assignment of client `client`; hand in a finished evaluation."""
 
     experiment: Name
@@ -133,13 +133,13 @@ class CheckIn(Request):
     evaluation: Evaluation | None = None
 
 
-class CheckedIn(Answer):
+class CheckedIn(Answer, frozen=True):
     """The answer to `CheckIn`."""
 
     assignment: Assignment
 
 
-class SubmitUpdate(Request):
+class SubmitUpdate(Request, frozen=True):
     """One chunk of an update; the fields besides it are the same in every chunk.
 
     `upload` is `codec.upload_id(round, hashes of all chunks)`. `layout` is for
@@ -159,7 +159,7 @@ class SubmitUpdate(Request):
     layout: LayoutField | None = None
 
 
-class Submitted(Answer):
+class Submitted(Answer, frozen=True):
     """What became of an update.
 
     Attributes:
@@ -180,7 +180,7 @@ class Submitted(Answer):
     assignment: Assignment | None = None
 
 
-class GetModel(Request):
+class GetModel(Request, frozen=True):
     """Ask for one chunk of a version; no version means the newest.
 
     `client` is the index whose token comes along; without it, an operator's.
@@ -192,7 +192,7 @@ class GetModel(Request):
     client: Index | None = None
 
 
-class ModelChunk(Answer):
+class ModelChunk(Answer, frozen=True):
     """One chunk of a version, with the layout needed to use it."""
 
     experiment: str
@@ -204,7 +204,7 @@ class ModelChunk(Answer):
 # --- operator actions ----------------------------------------------------------------
 
 
-class StartExperiment(Request):
+class StartExperiment(Request, frozen=True):
     """Store an experiment. The same call twice is one experiment.
 
     `layout` fixes the model's layout beforehand. `resume` takes a failed or stopped
@@ -217,7 +217,7 @@ class StartExperiment(Request):
     resume: bool = False
 
 
-class Started(Answer):
+class Started(Answer, frozen=True):
     """The experiment as it stands. `created` is False when it was there already."""
 
     experiment: str
@@ -226,20 +226,20 @@ class Started(Answer):
     settings: ExperimentSettings
 
 
-class StopExperiment(Request):
+class StopExperiment(Request, frozen=True):
     """End an experiment; what is trained stays."""
 
     experiment: Name
 
 
-class Stopped(Answer):
+class Stopped(Answer, frozen=True):
     """The answer to `StopExperiment`."""
 
     experiment: str
     state: str
 
 
-class AdvanceRound(Request):
+class AdvanceRound(Request, frozen=True):
     """Move a round on; without an experiment, every overdue one.
 
     `round` is what the first action of the sequence hands to the second.
@@ -250,14 +250,14 @@ class AdvanceRound(Request):
     round: int | None = None
 
 
-class Advanced(Answer):
+class Advanced(Answer, frozen=True):
     """What a step of the sequence hands on: where the experiment stands."""
 
     experiment: str | None = None
     round: int | None = None
 
 
-class Status(Request):
+class Status(Request, frozen=True):
     """Ask for an experiment's state; no experiment means the newest.
 
     `client` is the index whose token comes along, if a client asks.
@@ -266,3 +266,74 @@ class Status(Request):
     experiment: Name | None = None
     view: Literal["json", "page"] = "json"
     client: Index | None = None
+
+
+class LiveReport(Answer, frozen=True):
+    """The live round, for `Report`. Times are seconds since the epoch."""
+
+    round: int
+    state: str
+    attempt: int
+    cohort: list[int]
+    target: int
+    quorum: int
+    accepted: list[int]
+    refused: dict[str, str]
+    late: list[int]
+    opened: float
+    deadline: float
+
+
+class RoundReport(Answer, frozen=True):
+    """A closed round, for `Report`. `metrics` are means weighted by examples."""
+
+    round: int
+    opened: float
+    closed: float
+    seconds: float
+    attempts: int
+    cohort: list[int]
+    updates: int
+    examples: int
+    metrics: dict[str, float]
+    evaluation: dict[str, float] | None
+    evaluation_tries: int
+    late: list[int]
+    refused: dict[str, str]
+
+
+class ClientReport(Answer, frozen=True):
+    """A client, for `Report`. `due` is when it was told to come back."""
+
+    index: int
+    name: str
+    last_seen: float
+    due: float
+    rounds: int
+    train_s: float | None
+    revoked: bool
+
+
+class Report(Answer, frozen=True):
+    """How an experiment stands. `version` is the newest model's, -1 for none."""
+
+    experiment: str
+    id: str
+    state: str
+    reason: str | None
+    settings: ExperimentSettings
+    parameters: int
+    version: int
+    enrolled: int
+    live: LiveReport | None
+    rounds: list[RoundReport]
+    clients: list[ClientReport]
+    created: float
+    ended: float | None
+    now: float
+
+
+class Page(Answer, frozen=True):
+    """A page of HTML, sent as such."""
+
+    html: str

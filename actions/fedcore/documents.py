@@ -1,0 +1,158 @@
+"""What the database holds, as typed values.
+
+An experiment's document carries its live round, because every race between requests
+is decided by one conditional write on that document.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from fedcore.settings import ExperimentSettings
+
+Document = dict[str, Any]
+
+Where = dict[str, Any]
+"""Dotted path -> value, or -> {"$lt" | "$lte" | "$gt" | "$gte" | "$ne" | "$in" |
+"$exists": operand}. A value also matches a list that holds it. None matches absence."""
+
+Change = dict[str, dict[str, Any]]
+"""{"$set" | "$unset" | "$inc" | "$addToSet": {dotted path: operand}}."""
+
+
+class ExperimentState(StrEnum):
+    """Where an experiment stands."""
+
+    ENROLLING = "enrolling"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+class RoundState(StrEnum):
+    """Where the live round stands."""
+
+    TRAINING = "training"
+    FROZEN = "frozen"
+    CLOSED = "closed"
+
+
+class LiveRound(msgspec.Struct, frozen=True, kw_only=True):
+    """The round that an experiment is in.
+
+    Attributes:
+        number: 0 makes the initial model; -1 stands for "none yet" and is closed.
+        cohort: indexes of the clients that may contribute, in the order drawn.
+        attempt: from 1; one more after each deadline missed below the quorum.
+        deadline: server time after which the quorum suffices.
+        accepted: upload id by client index (as text, since keys are text).
+        refused: reason by client index.
+        late: indexes whose update came when the round was no longer training.
+        advance_at: server time from which a client is told to advance the round.
+        advance_tries: how often one was told already.
+        claim_until: server time until which an aggregation is under way.
+    """
+
+    number: int
+    state: RoundState
+    cohort: list[int] = []
+    target: int = 0
+    quorum: int = 0
+    attempt: int = 1
+    opened: float = 0.0
+    deadline: float = 0.0
+    accepted: dict[str, str] = {}
+    accepted_count: int = 0
+    refused: dict[str, str] = {}
+    late: list[int] = []
+    advance_at: float = 0.0
+    advance_tries: int = 0
+    claim_until: float = 0.0
+
+    def awaits(self, index: int) -> bool:
+        """Tell whether the round still wants that client's update."""
+        return (
+            self.state is RoundState.TRAINING
+            and index in self.cohort
+            and str(index) not in self.accepted
+            and str(index) not in self.refused
+        )
+
+
+NO_ROUND = LiveRound(number=-1, state=RoundState.CLOSED)
+"""The closed predecessor of round 0."""
+
+
+class Experiment(msgspec.Struct, frozen=True, kw_only=True):
+    """An experiment and its live round. `version` is the newest published model."""
+
+    id: str = msgspec.field(name="_id")
+    name: str
+    created: float
+    state: ExperimentState
+    settings: ExperimentSettings
+    live: LiveRound = NO_ROUND
+    version: int = -1
+    layout: list[tuple[str, list[int]]] | None = None
+    parameters: int = 0
+    reason: str | None = None
+    ended: float | None = None
+
+
+class Client(msgspec.Struct, frozen=True, kw_only=True):
+    """An enrolled client. `due` is when it was told to come back."""
+
+    experiment: str
+    index: int
+    name: str
+    enrolled: float
+    last_seen: float
+    due: float = 0.0
+    rounds: int = 0
+    train_s: float | None = None
+    revoked: bool = False
+
+
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete upload of one client for one round; its chunks lie apart."""
+
+    client: int
+    upload: str
+    examples: int
+    metrics: dict[str, float]
+    norm: float
+    received: float
+
+
+class EvaluationState(msgspec.Struct, frozen=True, kw_only=True):
+    """The scoring of a version: tried up to three times, the first result stays."""
+
+    attempts: int = 0
+    until: float = 0.0
+    result: dict[str, float] | None = None
+
+
+class RoundRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The history of a closed round."""
+
+    number: int
+    opened: float
+    closed: float
+    attempts: int
+    cohort: list[int]
+    accepted: dict[str, str]
+    refused: dict[str, str] = {}
+    late: list[int] = []
+    examples: int = 0
+    metrics: dict[str, float] = {}
+    evaluation: EvaluationState = EvaluationState()
+
+
+def to_document(value: msgspec.Struct) -> Document:
+    """Return a value as the plain dictionary that databases store."""
+    document: Document = msgspec.to_builtins(value, builtin_types=(bytes,))
+    return document

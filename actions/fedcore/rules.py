@@ -1,0 +1,347 @@
+"""The state machine of rounds and experiments: pure, and the only place that decides.
+
+`NEXT` says what may follow what. `due_event` says what has become due by the clock.
+Each function below the table returns the one conditional write that takes an arrow;
+its filter holds everything that justified the arrow, so a write that comes too late
+finds nothing to change.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fedcore.codec import Layout, parameter_count
+from fedcore.documents import (
+    Change,
+    Experiment,
+    ExperimentState,
+    LiveRound,
+    RoundState,
+    Where,
+    to_document,
+)
+from fedcore.settings import ExperimentSettings
+
+ADVANCE_BACKOFF_S = (2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
+"""Pauses before another client is told to advance a round that does not move."""
+
+
+class Event(StrEnum):
+    """What may happen to an experiment or its live round."""
+
+    ENOUGH_ENROLLED = "enough clients enrolled"
+    TARGET_REACHED = "target reached"
+    DEADLINE_WITH_QUORUM = "deadline passed with quorum"
+    ALL_ANSWERED_WITH_QUORUM = "whole cohort answered, with quorum"
+    DEADLINE_BELOW_QUORUM = "deadline passed below quorum, attempts left"
+    ATTEMPTS_SPENT = "deadline passed below quorum, no attempt left"
+    VERSION_COMPLETE = "all chunks of the version present"
+    NEXT_DRAWN = "next cohort drawn"
+    LAST_CLOSED = "last round closed"
+    STOP = "stop"
+    RESUME = "resume"
+
+
+State = ExperimentState | RoundState
+
+NEXT: dict[tuple[State, Event], State] = {
+    (ExperimentState.ENROLLING, Event.ENOUGH_ENROLLED): ExperimentState.RUNNING,
+    (ExperimentState.RUNNING, Event.ATTEMPTS_SPENT): ExperimentState.FAILED,
+    (ExperimentState.RUNNING, Event.LAST_CLOSED): ExperimentState.FINISHED,
+    (ExperimentState.ENROLLING, Event.STOP): ExperimentState.STOPPED,
+    (ExperimentState.RUNNING, Event.STOP): ExperimentState.STOPPED,
+    (ExperimentState.FAILED, Event.STOP): ExperimentState.STOPPED,
+    # Those who were enrolled still are, so a resumed experiment runs at once.
+    (ExperimentState.FAILED, Event.RESUME): ExperimentState.ENROLLING,
+    (ExperimentState.STOPPED, Event.RESUME): ExperimentState.ENROLLING,
+    (RoundState.TRAINING, Event.TARGET_REACHED): RoundState.FROZEN,
+    (RoundState.TRAINING, Event.DEADLINE_WITH_QUORUM): RoundState.FROZEN,
+    (RoundState.TRAINING, Event.ALL_ANSWERED_WITH_QUORUM): RoundState.FROZEN,
+    (RoundState.TRAINING, Event.DEADLINE_BELOW_QUORUM): RoundState.TRAINING,
+    (RoundState.FROZEN, Event.VERSION_COMPLETE): RoundState.CLOSED,
+    (RoundState.CLOSED, Event.NEXT_DRAWN): RoundState.TRAINING,
+}
+
+
+def allows(experiment: Experiment, event: Event) -> bool:
+    """Tell whether the table has an arrow for `event` from the experiment's state."""
+    return (experiment.state, event) in NEXT
+
+
+def freezes(event: Event | None) -> bool:
+    """Tell whether `event` closes a round that is training for updates."""
+    return event is not None and (
+        NEXT.get((RoundState.TRAINING, event)) is RoundState.FROZEN
+    )
+
+
+def due_event(experiment: Experiment, now: float) -> Event | None:
+    """Return what the clock, or a complete cohort, makes due in the live round."""
+    live = experiment.live
+    if (experiment.state, live.state) != (ExperimentState.RUNNING, RoundState.TRAINING):
+        return None
+    quorate = live.accepted_count >= live.quorum
+    if quorate and live.accepted_count + len(live.refused) >= len(live.cohort):
+        return Event.ALL_ANSWERED_WITH_QUORUM
+    if now < live.deadline:
+        return None
+    if quorate:
+        return Event.DEADLINE_WITH_QUORUM
+    if live.attempt < experiment.settings.attempts:
+        return Event.DEADLINE_BELOW_QUORUM
+    return Event.ATTEMPTS_SPENT
+
+
+def awaits_advance(experiment: Experiment, now: float) -> bool:
+    """Tell whether a client should be told to advance the round now."""
+    live = experiment.live
+    if experiment.state is not ExperimentState.RUNNING or now < live.advance_at:
+        return False
+    if live.state is RoundState.FROZEN:
+        return live.claim_until <= now
+    return live.state is RoundState.CLOSED or due_event(experiment, now) is not None
+
+
+@dataclass(frozen=True)
+class Write:
+    """One conditional write on an experiment's document."""
+
+    where: Where
+    change: Change
+
+
+def begin(experiment: Experiment, now: float) -> Write:
+    """Enough clients are enrolled: the experiment runs, and round 0 may be drawn."""
+    return Write(
+        {"_id": experiment.id, "state": ExperimentState.ENROLLING},
+        {"$set": {"state": ExperimentState.RUNNING, "live.advance_at": now}},
+    )
+
+
+def accept(
+    experiment: Experiment,
+    index: int,
+    upload: str,
+    *,
+    freeze: bool,
+    now: float,
+    layout: Layout | None = None,
+) -> Write:
+    """Take a client's update into the round; with `freeze`, as the one that closes it.
+
+    The two forms exclude each other by the count, so a round never takes more than
+    its target, and the update that reaches it freezes the round in the same write.
+    The initial model's update fixes the layout, also in the same write.
+    """
+    live = experiment.live
+    before = live.target - 1
+    where = _live_is(experiment) | {
+        "live.cohort": index,
+        f"live.accepted.{index}": {"$exists": False},
+        "live.accepted_count": before if freeze else {"$lt": before},
+    }
+    changes: Change = {
+        "$set": {f"live.accepted.{index}": upload},
+        "$inc": {"live.accepted_count": 1},
+        "$unset": {f"live.refused.{index}": ""},
+    }
+    if freeze:
+        changes["$set"] |= _frozen(now)
+    if layout is not None:
+        parameters = parameter_count(layout)
+        changes["$set"] |= {"layout": layout, "parameters": parameters}
+    return Write(where, changes)
+
+
+def refuse(experiment: Experiment, index: int, reason: str) -> Write:
+    """Record why a client's update does not count."""
+    where = _live_is(experiment) | {
+        "live.cohort": index,
+        f"live.accepted.{index}": {"$exists": False},
+    }
+    return Write(where, {"$set": {f"live.refused.{index}": reason}})
+
+
+def freeze(experiment: Experiment, now: float) -> Write:
+    """Close the round for updates, by its deadline or because all have answered."""
+    return Write(_live_as_read(experiment), {"$set": _frozen(now)})
+
+
+def grow(experiment: Experiment, cohort: Sequence[int], deadline: float) -> Write:
+    """Start another attempt of the round with a cohort that holds the present one."""
+    return Write(
+        _live_as_read(experiment),
+        {
+            "$set": {
+                "live.cohort": list(cohort),
+                "live.attempt": experiment.live.attempt + 1,
+                "live.deadline": deadline,
+                # Those who were refused are asked again, as nobody else may be left.
+                "live.refused": {},
+                "live.advance_at": 0.0,
+                "live.advance_tries": 0,
+            }
+        },
+    )
+
+
+def fail(experiment: Experiment, now: float) -> Write:
+    """Give a round up that missed its last deadline."""
+    live = experiment.live
+    reason = (
+        f"round {live.number}: {live.accepted_count} of {live.target} updates after "
+        f"{live.attempt} attempts, need {live.quorum}"
+    )
+    state = {"state": ExperimentState.FAILED, "reason": reason, "ended": now}
+    return Write(_live_as_read(experiment), {"$set": state})
+
+
+def claim(experiment: Experiment, now: float) -> Write:
+    """Take up the aggregation of a frozen round that nobody is at work on."""
+    where = _live_is(experiment) | {"live.claim_until": experiment.live.claim_until}
+    until = now + experiment.settings.claim_s
+    return Write(where, {"$set": {"live.claim_until": until}})
+
+
+def close(experiment: Experiment, now: float) -> Write:
+    """Publish the version of a frozen round: all its chunks are present."""
+    return Write(
+        _live_is(experiment),
+        {
+            "$set": {
+                "live.state": RoundState.CLOSED,
+                "version": experiment.live.number,
+                "live.advance_at": now + ADVANCE_BACKOFF_S[0],
+                "live.advance_tries": 1,
+            }
+        },
+    )
+
+
+def open_next(
+    experiment: Experiment, cohort: Sequence[int], now: float, deadline: float
+) -> Write:
+    """Open the round after the closed one."""
+    settings = experiment.settings
+    number = experiment.live.number + 1
+    target = 1 if number == 0 else min(settings.per_round, len(cohort))
+    live = LiveRound(
+        number=number,
+        state=RoundState.TRAINING,
+        cohort=list(cohort),
+        target=target,
+        quorum=settings.quorum_of(target),
+        opened=now,
+        deadline=deadline,
+    )
+    return Write(_live_is(experiment), {"$set": {"live": to_document(live)}})
+
+
+def finish(experiment: Experiment, now: float) -> Write:
+    """End an experiment whose last round is closed."""
+    state = {"state": ExperimentState.FINISHED, "ended": now}
+    return Write(_live_is(experiment), {"$set": state})
+
+
+def stop(experiment: Experiment, now: float) -> Write:
+    """End an experiment that has not finished, where it stands."""
+    where = {"_id": experiment.id, "state": experiment.state}
+    state = {"state": ExperimentState.STOPPED, "ended": now}
+    return Write(where, {"$set": state})
+
+
+def resume(experiment: Experiment, now: float) -> Write:
+    """Take a failed or stopped experiment up where it stood, with fresh attempts."""
+    return Write(
+        {"_id": experiment.id, "state": experiment.state},
+        {
+            "$set": {
+                "state": ExperimentState.ENROLLING,
+                "reason": None,
+                "ended": None,
+                "live.attempt": 1,
+                "live.refused": {},
+                "live.deadline": now + experiment.settings.deadline_s,
+                "live.advance_at": now,
+                "live.advance_tries": 0,
+                "live.claim_until": 0.0,
+            }
+        },
+    )
+
+
+def tell_to_advance(experiment: Experiment, now: float) -> Write:
+    """Reserve the telling of one client; the next one is told after a longer pause."""
+    live = experiment.live
+    tries = min(live.advance_tries, len(ADVANCE_BACKOFF_S) - 1)
+    where = _live_is(experiment) | {
+        "live.attempt": live.attempt,
+        "live.advance_at": live.advance_at,
+    }
+    return Write(
+        where,
+        {
+            "$set": {"live.advance_at": now + ADVANCE_BACKOFF_S[tries]},
+            "$inc": {"live.advance_tries": 1},
+        },
+    )
+
+
+def draw(
+    settings: ExperimentSettings,
+    number: int,
+    enrolled: Sequence[int],
+    *,
+    attempt: int = 1,
+    present: Sequence[int] = (),
+) -> list[int]:
+    """Draw the cohort of a round: at random, fixed by seed, round and attempt.
+
+    Args:
+        settings: the experiment's.
+        number: the round's number; round 0 takes one client.
+        enrolled: indexes that may be drawn.
+        attempt: a later attempt adds clients to `present`.
+        present: the cohort so far; it stays.
+
+    Returns:
+        The cohort in the order drawn. `present` alone where nobody fresh is left.
+    """
+    size = 1 if number == 0 else settings.per_round + settings.over_select
+    fresh = sorted(set(enrolled) - set(present))
+    seed = f"{settings.seed}/{number}/{attempt}"
+    picked = random.Random(seed).sample(fresh, min(size, len(fresh)))  # noqa: S311
+    return [*present, *picked]
+
+
+def _live_is(experiment: Experiment) -> Where:
+    """The experiment runs, and its live round is this one in this state."""
+    return {
+        "_id": experiment.id,
+        "state": ExperimentState.RUNNING,
+        "live.number": experiment.live.number,
+        "live.state": experiment.live.state,
+    }
+
+
+def _live_as_read(experiment: Experiment) -> Where:
+    """And nothing has been accepted, nor the deadline moved, since it was read."""
+    live = experiment.live
+    return _live_is(experiment) | {
+        "live.attempt": live.attempt,
+        "live.deadline": live.deadline,
+        "live.accepted_count": live.accepted_count,
+    }
+
+
+def _frozen(now: float) -> dict[str, object]:
+    """A frozen round: whoever froze it is told to advance, others after a pause."""
+    return {
+        "live.state": RoundState.FROZEN,
+        "live.claim_until": 0.0,
+        "live.advance_at": now + ADVANCE_BACKOFF_S[0],
+        "live.advance_tries": 1,
+    }
