@@ -1,0 +1,1 @@
+"""The shared state: one set of questions (`Store`) over two databases."""

@@ -1,0 +1,58 @@
+"""The little that is asked of a database, so that two can keep the same promise.
+
+Filters and changes are a small subset of MongoDB's language. Every race of the
+protocol is decided by `update` (one atomic conditional write) or by `insert` (a key
+is taken once).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from fedcore.documents import Change, Document, Where
+
+UNIQUE: dict[str, list[tuple[str, ...]]] = {
+    "experiments": [("name",)],
+    "clients": [("experiment", "name")],
+}
+"""Keys besides `_id` that are taken once in their collection."""
+
+INDEXES: dict[str, list[tuple[str, ...]]] = {
+    "clients": [("experiment", "index")],
+    "rounds": [("experiment", "number")],
+    "update_chunks": [("experiment", "round")],
+    "uploads": [("experiment", "round")],
+    "updates": [("experiment", "round")],
+    "model_chunks": [("experiment", "version")],
+}
+
+
+class Database(Protocol):
+    """A keeper of documents. Every method raises DatabaseUnavailable if it is away.
+
+    Implementations MUST make each call atomic, and MUST have made a write durable
+    when they return.
+    """
+
+    def prepare(self) -> None:
+        """Make the indexes. May run twice."""
+
+    def insert(self, collection: str, document: Document) -> bool:
+        """Add a document; False, and nothing changes, when one of its keys is taken."""
+
+    def find(
+        self, collection: str, where: Where, fields: tuple[str, ...] = ()
+    ) -> list[Document]:
+        """Return the matching documents in the order of `_id`; fields: only those."""
+
+    def update(self, collection: str, where: Where, change: Change) -> Document | None:
+        """Change the one document that matches, and return it as it is afterwards.
+
+        None when there was none: then nothing has changed.
+        """
+
+    def delete(self, collection: str, where: Where) -> int:
+        """Remove the matching documents, and return how many there were."""
+
+    def count(self, collection: str, where: Where) -> int:
+        """Return how many documents match."""

@@ -1,0 +1,157 @@
+"""A database in memory: the twin of MongoDB for tests and simulations."""
+
+from __future__ import annotations
+
+import copy
+import operator
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fedcore.documents import Change, Document, Where
+from fedcore.store.database import UNIQUE
+
+_MISSING = object()
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "$lt": operator.lt,
+    "$lte": operator.le,
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+}
+
+
+class MemoryDatabase:
+    """Documents in dictionaries, each call under one lock (see `Database`)."""
+
+    def __init__(self) -> None:
+        self.collections: dict[str, dict[str, Document]] = {}
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Nothing to make: keys are checked at every insert."""
+
+    def insert(self, collection: str, document: Document) -> bool:
+        """See `Database.insert`."""
+        with self._lock:
+            documents = self.collections.setdefault(collection, {})
+            if document["_id"] in documents or self._taken(collection, document):
+                return False
+            documents[document["_id"]] = copy.deepcopy(document)
+            return True
+
+    def find(
+        self, collection: str, where: Where, fields: tuple[str, ...] = ()
+    ) -> list[Document]:
+        """See `Database.find`."""
+        with self._lock:
+            found = [copy.deepcopy(each) for each in self._matching(collection, where)]
+        found.sort(key=operator.itemgetter("_id"))
+        if not fields:
+            return found
+        keep = {"_id", *fields}
+        return [{key: doc[key] for key in doc if key in keep} for doc in found]
+
+    def update(self, collection: str, where: Where, change: Change) -> Document | None:
+        """See `Database.update`."""
+        with self._lock:
+            for document in self._matching(collection, where):
+                _apply(document, change)
+                return copy.deepcopy(document)
+        return None
+
+    def delete(self, collection: str, where: Where) -> int:
+        """See `Database.delete`."""
+        with self._lock:
+            doomed = [doc["_id"] for doc in self._matching(collection, where)]
+            for key in doomed:
+                del self.collections[collection][key]
+        return len(doomed)
+
+    def count(self, collection: str, where: Where) -> int:
+        """See `Database.count`."""
+        with self._lock:
+            return sum(1 for _ in self._matching(collection, where))
+
+    def _matching(self, collection: str, where: Where) -> Iterator[Document]:
+        documents = self.collections.get(collection, {})
+        key = where.get("_id")
+        if isinstance(key, str):  # the common case needs no walk
+            candidates = [documents[key]] if key in documents else []
+        else:
+            candidates = list(documents.values())
+        return (doc for doc in candidates if _matches(doc, where))
+
+    def _taken(self, collection: str, document: Document) -> bool:
+        others = self.collections.get(collection, {}).values()
+        return any(
+            all(other.get(field) == document.get(field) for field in key)
+            for key in UNIQUE.get(collection, [])
+            for other in others
+        )
+
+
+def _matches(document: Document, where: Where) -> bool:
+    return all(_holds(_at(document, path), wanted) for path, wanted in where.items())
+
+
+def _at(document: Document, path: str) -> Any:
+    value: Any = document
+    for step in path.split("."):
+        if not isinstance(value, dict) or step not in value:
+            return _MISSING
+        value = value[step]
+    return value
+
+
+def _holds(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict) and wanted and all(key[:1] == "$" for key in wanted):
+        return all(_test(value, name, operand) for name, operand in wanted.items())
+    return _equals(value, wanted)
+
+
+def _test(value: Any, name: str, operand: Any) -> bool:
+    if name == "$exists":
+        return (value is not _MISSING) is operand
+    if name == "$ne":
+        return not _equals(value, operand)
+    if name == "$in":
+        return any(_equals(value, each) for each in operand)
+    if value is _MISSING or value is None:
+        return False
+    return _COMPARE[name](value, operand)
+
+
+def _equals(value: Any, wanted: Any) -> bool:
+    if wanted is None:
+        return value is _MISSING or value is None
+    if isinstance(value, list) and not isinstance(wanted, list):
+        return wanted in value
+    return bool(value == wanted)
+
+
+def _apply(document: Document, change: Change) -> None:
+    for name, operands in change.items():
+        for path, operand in operands.items():
+            *steps, last = path.split(".")
+            target = document
+            for step in steps:
+                target = target.setdefault(step, {})
+            _CHANGES[name](target, last, copy.deepcopy(operand))
+
+
+def _add_to_set(target: Document, key: str, operand: Any) -> None:
+    values = target.setdefault(key, [])
+    if operand not in values:
+        values.append(operand)
+
+
+def _increase(target: Document, key: str, operand: Any) -> None:
+    target[key] = target.get(key, 0) + operand
+
+
+_CHANGES: dict[str, Callable[[Document, str, Any], object]] = {
+    "$set": lambda target, key, operand: target.__setitem__(key, operand),
+    "$unset": lambda target, key, _: target.pop(key, None),
+    "$inc": _increase,
+    "$addToSet": _add_to_set,
+}

@@ -1,0 +1,138 @@
+"""MongoDB, or whatever speaks its wire protocol, as the database.
+
+Writes wait for a majority and the journal: an acknowledged update survives the loss
+of the database's process. Calls are bounded in time, because an action is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from pymongo import ASCENDING, MongoClient, ReturnDocument
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    InvalidURI,
+    PyMongoError,
+)
+from pymongo.write_concern import WriteConcern
+
+from fedcore.documents import Change, Document, Where
+from fedcore.errors import DatabaseUnavailable
+from fedcore.store.database import INDEXES, UNIQUE
+
+SERVER_SELECTION_MS = 5_000
+SOCKET_MS = 20_000
+POOL_SIZE = 4
+RETRY_AFTER_S = 5.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _available(call: Callable[P, R]) -> Callable[P, R]:
+    """Report an unreachable database as ours; repeat once after a broken connection.
+
+    A warm container may wake up with dead sockets. Repeating is safe even when the
+    first call took effect: every caller is written to run twice.
+    """
+
+    @wraps(call)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            try:
+                return call(*args, **kwargs)
+            except AutoReconnect:
+                return call(*args, **kwargs)
+        except (AutoReconnect, ExecutionTimeout) as error:
+            # The error's own text may hold addresses: its kind is enough.
+            raise DatabaseUnavailable(
+                f"the database did not answer ({type(error).__name__})",
+                retry_after=RETRY_AFTER_S,
+            ) from None
+        except PyMongoError as error:
+            code = getattr(error, "code", None)
+            raise DatabaseUnavailable(
+                f"the database refused the request ({type(error).__name__}, "
+                f"code {code})",
+                retry_after=RETRY_AFTER_S,
+            ) from error
+
+    return guarded
+
+
+class MongoDatabase:
+    """A MongoDB database (see `Database` for what each method promises)."""
+
+    def __init__(self, url: str, name: str) -> None:
+        """Prepare a lazy connection; nothing is sent yet.
+
+        Raises:
+            DatabaseUnavailable: the URL cannot be read.
+        """
+        try:
+            client: MongoClient[Document] = MongoClient(
+                url,
+                appname="fedwhisk",
+                serverSelectionTimeoutMS=SERVER_SELECTION_MS,
+                connectTimeoutMS=SERVER_SELECTION_MS,
+                socketTimeoutMS=SOCKET_MS,
+                maxPoolSize=POOL_SIZE,
+                retryWrites=False,  # `_available` repeats, on any kind of server
+            )
+        except (InvalidURI, ConfigurationError) as error:
+            raise DatabaseUnavailable(
+                f"MONGODB_URL cannot be used ({type(error).__name__})"
+            ) from None
+        self._database = client.get_database(
+            name, write_concern=WriteConcern(w="majority", j=True)
+        )
+
+    @_available
+    def prepare(self) -> None:
+        """See `Database.prepare`."""
+        for unique, table in ((True, UNIQUE), (False, INDEXES)):
+            for collection, keys in table.items():
+                for key in keys:
+                    self._database[collection].create_index(
+                        [(field, ASCENDING) for field in key], unique=unique
+                    )
+
+    @_available
+    def insert(self, collection: str, document: Document) -> bool:
+        """See `Database.insert`."""
+        try:
+            self._database[collection].insert_one(document)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    @_available
+    def find(
+        self, collection: str, where: Where, fields: tuple[str, ...] = ()
+    ) -> list[Document]:
+        """See `Database.find`."""
+        cursor = self._database[collection].find(where, list(fields) or None)
+        return list(cursor.sort("_id", ASCENDING))
+
+    @_available
+    def update(self, collection: str, where: Where, change: Change) -> Document | None:
+        """See `Database.update`."""
+        after: Any = self._database[collection].find_one_and_update(
+            where, change, return_document=ReturnDocument.AFTER
+        )
+        return dict(after) if after is not None else None
+
+    @_available
+    def delete(self, collection: str, where: Where) -> int:
+        """See `Database.delete`."""
+        return self._database[collection].delete_many(where).deleted_count
+
+    @_available
+    def count(self, collection: str, where: Where) -> int:
+        """See `Database.count`."""
+        return self._database[collection].count_documents(where)

@@ -1,0 +1,366 @@
+"""The questions that the handlers ask of the shared state, over any database.
+
+Writes are of two kinds, and both may be repeated without harm: `apply` takes an arrow
+of the state machine if everything that justified it still holds, and inserts by key
+happen once. Keys sort by experiment, round, client and chunk, so that whole ranges
+can be read in order and removed at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from fedcore import codec
+from fedcore.documents import (
+    Change,
+    Client,
+    Document,
+    EvaluationState,
+    Experiment,
+    ExperimentState,
+    RoundRecord,
+    Update,
+    to_document,
+)
+from fedcore.rules import Write
+from fedcore.store.database import Database
+
+MAX_UPLOADS = 3
+"""Different uploads that one client may send for one round."""
+
+EVALUATION_TRIES = 3
+EVALUATION_S = 120.0
+"""Seconds that a client may take to score a version before another one is asked."""
+
+T = TypeVar("T")
+
+
+class Store:
+    """Experiments, clients, rounds, updates and models in one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    # --- experiments ----------------------------------------------------------------
+
+    def add_experiment(self, experiment: Experiment) -> bool:
+        """Store a new experiment; False when its name is taken."""
+        self.database.prepare()
+        return self.database.insert("experiments", to_document(experiment))
+
+    def experiment(self, name: str) -> Experiment | None:
+        """Return the experiment of that name."""
+        found = self.database.find("experiments", {"name": name})
+        return _read(found[0], Experiment) if found else None
+
+    def reread(self, experiment: Experiment) -> Experiment:
+        """Return an experiment as it stands now."""
+        (document,) = self.database.find("experiments", {"_id": experiment.id})
+        return _read(document, Experiment)
+
+    def experiments(self, *states: ExperimentState) -> list[Experiment]:
+        """Return the experiments in these states (or all), newest first."""
+        where = {"state": {"$in": list(states)}} if states else {}
+        found = self.database.find("experiments", where)
+        experiments = [_read(document, Experiment) for document in found]
+        return sorted(experiments, key=lambda each: (each.created, each.id))[::-1]
+
+    def apply(self, write: Write) -> Experiment | None:
+        """Take an arrow; None when what justified it no longer holds."""
+        after = self.database.update("experiments", write.where, write.change)
+        return _read(after, Experiment) if after is not None else None
+
+    # --- clients ----------------------------------------------------------------------
+
+    def add_client(self, experiment: Experiment, client: Client) -> bool:
+        """Enrol a client; False when its index or its name is taken."""
+        document = to_document(client) | {"_id": _client_key(experiment, client.index)}
+        return self.database.insert("clients", document)
+
+    def client_named(self, experiment: Experiment, name: str) -> Client | None:
+        """Return the client enrolled under that name."""
+        where = {"experiment": experiment.id, "name": name}
+        found = self.database.find("clients", where)
+        return _read(found[0], Client) if found else None
+
+    def taken_indexes(self, experiment: Experiment) -> list[int]:
+        """Return the indexes of all enrolled clients, revoked ones included."""
+        where = {"experiment": experiment.id}
+        found = self.database.find("clients", where, ("index",))
+        return [document["index"] for document in found]
+
+    def clients(self, experiment: Experiment) -> list[Client]:
+        """Return all clients by index."""
+        found = self.database.find("clients", {"experiment": experiment.id})
+        return [_read(document, Client) for document in found]
+
+    def see_client(self, experiment: Experiment, index: int, now: float) -> bool:
+        """Note that a client called; False when there is none, or it is revoked."""
+        return self._change_client(
+            experiment, index, {"$set": {"last_seen": now}}, revoked={"$ne": True}
+        )
+
+    def knows_client(self, experiment: Experiment, index: int) -> bool:
+        """Tell whether a client is enrolled and not revoked."""
+        key = _client_key(experiment, index)
+        where = {"_id": key, "revoked": {"$ne": True}}
+        return self.database.count("clients", where) > 0
+
+    def promise_return(self, experiment: Experiment, index: int, due: float) -> None:
+        """Note when a client was told to come back."""
+        self._change_client(experiment, index, {"$set": {"due": due}})
+
+    def count_round(
+        self, experiment: Experiment, index: int, train_s: float | None
+    ) -> None:
+        """Note for people's eyes that a client's update was accepted."""
+        change: Change = {"$inc": {"rounds": 1}}
+        if train_s is not None:
+            change["$set"] = {"train_s": train_s}
+        self._change_client(experiment, index, change)
+
+    def register_upload(
+        self, experiment: Experiment, index: int, round_number: int, upload: str
+    ) -> bool:
+        """Make room for an upload; False when the client has used its three."""
+        prefix = f"{experiment.id}/{round_number:07}/{index:07}"
+        about = {"experiment": experiment.id, "round": round_number, "upload": upload}
+        for slot in range(MAX_UPLOADS):
+            key = f"{prefix}/{slot}"
+            if self.database.insert("uploads", {"_id": key} | about):
+                return True
+            if self.database.find("uploads", {"_id": key, "upload": upload}):
+                return True
+        return False
+
+    def _change_client(
+        self, experiment: Experiment, index: int, change: Change, **where: object
+    ) -> bool:
+        key = {"_id": _client_key(experiment, index)} | where
+        return self.database.update("clients", key, change) is not None
+
+    # --- updates ----------------------------------------------------------------------
+
+    def add_update_chunk(
+        self, experiment: Experiment, place: Place, data: bytes, checksum: str
+    ) -> str:
+        """Store a chunk of an upload once; return the hash of what is stored there."""
+        document: Document = place.document(experiment) | {
+            "hash": checksum,
+            "data": data,
+        }
+        if self.database.insert("update_chunks", document):
+            return checksum
+        found = self.database.find("update_chunks", {"_id": document["_id"]}, ("hash",))
+        # Removed in the meantime by the end of its round: the caller looks again.
+        return found[0]["hash"] if found else checksum
+
+    def chunk_hashes(self, experiment: Experiment, place: Place) -> dict[int, str]:
+        """Return the hashes of an upload's chunks that have arrived, by number."""
+        found = self.database.find(
+            "update_chunks", place.upload_range(experiment), ("chunk", "hash")
+        )
+        return {document["chunk"]: document["hash"] for document in found}
+
+    def update_chunk(self, experiment: Experiment, place: Place) -> bytes | None:
+        """Return the bytes of one chunk of an upload."""
+        key = {"_id": place.key(experiment)}
+        found = self.database.find("update_chunks", key, ("data",))
+        return bytes(found[0]["data"]) if found else None
+
+    def drop_upload(self, experiment: Experiment, place: Place) -> None:
+        """Remove an upload's chunks."""
+        self.database.delete("update_chunks", place.upload_range(experiment))
+
+    def drop_uploads_through(self, experiment: Experiment, round_number: int) -> None:
+        """Remove the chunks of all uploads up to a closed round."""
+        where = {"experiment": experiment.id, "round": {"$lte": round_number}}
+        self.database.delete("update_chunks", where)
+        self.database.delete("uploads", where)
+
+    def add_update(
+        self, experiment: Experiment, round_number: int, update: Update
+    ) -> None:
+        """Store what a complete upload says of itself; the first time counts."""
+        key = f"{experiment.id}/{round_number:07}/{update.client:07}/{update.upload}"
+        where = {"_id": key, "experiment": experiment.id, "round": round_number}
+        self.database.insert("updates", to_document(update) | where)
+
+    def accepted_updates(self, experiment: Experiment) -> list[Update]:
+        """Return the updates accepted in the live round, in client order."""
+        live = experiment.live
+        where = {"experiment": experiment.id, "round": live.number}
+        updates = [
+            _read(document, Update) for document in self.database.find("updates", where)
+        ]
+        accepted = live.accepted
+        return [
+            each for each in updates if accepted.get(str(each.client)) == each.upload
+        ]
+
+    # --- models -----------------------------------------------------------------------
+
+    def publish_chunk(
+        self, experiment: Experiment, version: int, number: int, data: bytes
+    ) -> None:
+        """Store a chunk of a version, once and for all."""
+        self.database.insert(
+            "model_chunks",
+            {
+                "_id": _model_key(experiment, version, number),
+                "experiment": experiment.id,
+                "version": version,
+                "chunk": number,
+                "hash": codec.sha256(data),
+                "data": data,
+            },
+        )
+
+    def published_chunks(self, experiment: Experiment, version: int) -> set[int]:
+        """Return the numbers of the chunks of a version that are there."""
+        where = {"experiment": experiment.id, "version": version}
+        found = self.database.find("model_chunks", where, ("chunk",))
+        return {document["chunk"] for document in found}
+
+    def model_chunk(
+        self, experiment: Experiment, version: int, number: int
+    ) -> tuple[bytes, str] | None:
+        """Return a chunk of a version and its hash."""
+        key = {"_id": _model_key(experiment, version, number)}
+        found = self.database.find("model_chunks", key, ("data", "hash"))
+        return (bytes(found[0]["data"]), found[0]["hash"]) if found else None
+
+    # --- history ----------------------------------------------------------------------
+
+    def add_round(self, experiment: Experiment, record: RoundRecord) -> None:
+        """Store a closed round's history, once."""
+        document = to_document(record) | {
+            "_id": _round_key(experiment, record.number),
+            "experiment": experiment.id,
+        }
+        self.database.insert("rounds", document)
+
+    def round(self, experiment: Experiment, number: int) -> RoundRecord | None:
+        """Return the history of a closed round."""
+        key = {"_id": _round_key(experiment, number)}
+        found = self.database.find("rounds", key)
+        return _read(found[0], RoundRecord) if found else None
+
+    def rounds(self, experiment: Experiment) -> list[RoundRecord]:
+        """Return the history of all closed rounds, in order."""
+        found = self.database.find("rounds", {"experiment": experiment.id})
+        return [_read(document, RoundRecord) for document in found]
+
+    def note_late(self, experiment: Experiment, number: int, index: int) -> None:
+        """Note that a client's update came too late for a round."""
+        live = {"_id": experiment.id, "live.number": number}
+        if not self.database.update(
+            "experiments", live, {"$addToSet": {"live.late": index}}
+        ):
+            key = {"_id": _round_key(experiment, number)}
+            self.database.update("rounds", key, {"$addToSet": {"late": index}})
+
+    def unscored(self, experiment: Experiment) -> list[RoundRecord]:
+        """Return the rounds whose version still waits for a score."""
+        found = self.database.find(
+            "rounds",
+            {
+                "experiment": experiment.id,
+                "evaluation.result": None,
+                "evaluation.attempts": {"$lte": EVALUATION_TRIES},
+            },
+        )
+        return [_read(document, RoundRecord) for document in found]
+
+    def claim_evaluation(
+        self, experiment: Experiment, record: RoundRecord, now: float
+    ) -> bool:
+        """Take up the scoring of a version; False when someone else has."""
+        seen: EvaluationState = record.evaluation
+        where = {
+            "_id": _round_key(experiment, record.number),
+            "evaluation.result": None,
+            "evaluation.attempts": seen.attempts,
+            "evaluation.until": {"$lte": now},
+        }
+        change: Change = {
+            "$set": {"evaluation.until": now + EVALUATION_S},
+            "$inc": {"evaluation.attempts": 1},
+        }
+        return self.database.update("rounds", where, change) is not None
+
+    def score(
+        self, experiment: Experiment, version: int, result: dict[str, float]
+    ) -> None:
+        """Store a version's score; the first one stays."""
+        where = {
+            "_id": _round_key(experiment, version),
+            "evaluation.result": None,
+        }
+        self.database.update("rounds", where, {"$set": {"evaluation.result": result}})
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a chunk of an upload belongs."""
+
+    round: int
+    client: int
+    upload: str
+    chunk: int = 0
+
+    def key(self, experiment: Experiment) -> str:
+        """Return the key of the chunk."""
+        return f"{self._upload_key(experiment)}/{self.chunk:07}"
+
+    def document(self, experiment: Experiment) -> Document:
+        """Return the chunk's document without its content."""
+        return to_document(self) | {
+            "_id": self.key(experiment),
+            "experiment": experiment.id,
+        }
+
+    def upload_range(self, experiment: Experiment) -> Document:
+        """Return the filter of all chunks of the upload."""
+        prefix = self._upload_key(experiment)
+        return {"_id": {"$gte": f"{prefix}/", "$lt": f"{prefix}0"}}  # "0" follows "/"
+
+    def _upload_key(self, experiment: Experiment) -> str:
+        return f"{experiment.id}/{self.round:07}/{self.client:07}/{self.upload}"
+
+
+def accepted_chunks(
+    store: Store, experiment: Experiment, updates: Sequence[Update], number: int
+) -> Iterator[tuple[bytes, int]]:
+    """Yield chunk `number` of each update with its examples, one in memory at a time.
+
+    Raises:
+        LookupError: a chunk of an accepted update is missing; never a smaller mean.
+    """
+    for update in updates:
+        place = Place(experiment.live.number, update.client, update.upload, number)
+        data = store.update_chunk(experiment, place)
+        if data is None:
+            raise LookupError(
+                f"round {place.round}: chunk {number} of client {update.client}'s "
+                "accepted update is missing"
+            )
+        yield data, update.examples
+
+
+def _read(document: Document, kind: type[T]) -> T:
+    return msgspec.convert(document, kind)
+
+
+def _client_key(experiment: Experiment, index: int) -> str:
+    return f"{experiment.id}/{index:07}"
+
+
+def _round_key(experiment: Experiment, number: int) -> str:
+    return f"{experiment.id}/{number:07}"
+
+
+def _model_key(experiment: Experiment, version: int, number: int) -> str:
+    return f"{experiment.id}/{version:07}/{number:07}"
