@@ -1,0 +1,1 @@
+"""One module an action: its declaration and its handler."""

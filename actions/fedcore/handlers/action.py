@@ -1,0 +1,170 @@
+"""What an action is, and who may call it: declared once, checked before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from fedcore import tokens
+from fedcore.documents import Experiment
+from fedcore.errors import Forbidden, InvalidRequest, Unauthenticated, UnknownExperiment
+from fedcore.services import Services
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+class Role(StrEnum):
+    """As whom a caller comes."""
+
+    OPERATOR = "operator"
+    ENROLMENT = "enrolment"
+    CLIENT = "client"
+    OWNER = "owner"  # the namespace's own call, which did not come over the web
+    PUBLIC = "public"  # nobody in particular, where the experiment allows it
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What came along with a request: a token, or the platform's own trust."""
+
+    token: str = ""
+    trusted: bool = False
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls, and the experiment that the request names (None if it names none)."""
+
+    role: Role
+    experiment: Experiment | None
+
+    @property
+    def named_experiment(self) -> Experiment:
+        """The experiment, for handlers whose request must name one."""
+        if self.experiment is None:
+            raise UnknownExperiment("experiment: found none, expected a name")
+        return self.experiment
+
+
+@dataclass(frozen=True)
+class Action(Generic[R]):
+    """An action: its name, its request, who may call it, and what it does.
+
+    Attributes:
+        name: as in its URL.
+        request: the type its fields are read into.
+        allowed: the roles that may call it.
+        handle: its handler.
+        reads_only: whether it leaves everything as it is.
+        names_experiment: whether a request's `experiment` must exist already.
+    """
+
+    name: str
+    request: type[R]
+    allowed: frozenset[Role]
+    handle: Callable[[R, Caller, Services], msgspec.Struct]
+    reads_only: bool = False
+    names_experiment: bool = True
+
+    def run(
+        self, fields: dict[str, Any], credentials: Credentials, services: Services
+    ) -> msgspec.Struct:
+        """Read a request, check its caller, and answer it.
+
+        Raises:
+            FedError: the request is refused; nothing has changed.
+        """
+        request = read(fields, self.request)
+        caller = self._authorise(request, credentials, services)
+        return self.handle(request, caller, services)
+
+    def _authorise(
+        self, request: R, credentials: Credentials, services: Services
+    ) -> Caller:
+        role = _recognise(request, credentials, services)
+        if role is None and not credentials.token and Role.PUBLIC not in self.allowed:
+            raise Unauthenticated("X-Fed-Token: found none, expected a token")
+        if role is not None:
+            self._check_allowed(role)
+        experiment = self._experiment(request, services)
+        if role is None:
+            role = self._recognise_member(request, credentials, services, experiment)
+            self._check_allowed(role)
+        return Caller(role, experiment)
+
+    def _check_allowed(self, role: Role) -> None:
+        if role not in self.allowed:
+            expected = " or ".join(sorted(self.allowed))
+            raise Forbidden(f"{self.name}: called as {role}, expected {expected}")
+
+    def _experiment(self, request: R, services: Services) -> Experiment | None:
+        name = getattr(request, "experiment", None)
+        if name is None or not self.names_experiment:
+            return None
+        experiment = services.store.experiment(name)
+        if experiment is None:
+            raise UnknownExperiment(f"experiment: no experiment is named {name!r}")
+        return experiment
+
+    def _recognise_member(
+        self,
+        request: R,
+        credentials: Credentials,
+        services: Services,
+        experiment: Experiment | None,
+    ) -> Role:
+        """Recognise a client of the experiment, or the public where it is let in."""
+        token = credentials.token
+        if not token and experiment is not None and experiment.settings.public_status:
+            return Role.PUBLIC
+        index = getattr(request, "client", None)
+        if experiment is None or index is None or not token:
+            raise Unauthenticated(
+                f"X-Fed-Token: not a token of this deployment for {self.name}"
+            )
+        if not tokens.is_client(services.secrets, token, experiment.id, index):
+            raise Unauthenticated(
+                f"X-Fed-Token: not the token of client {index} in {experiment.name!r}"
+            )
+        if not self._is_welcome(experiment, index, services):
+            raise Forbidden(f"client {index} of {experiment.name!r} has been revoked")
+        return Role.CLIENT
+
+    def _is_welcome(
+        self, experiment: Experiment, index: int, services: Services
+    ) -> bool:
+        if self.reads_only:
+            return services.store.knows_client(experiment, index)
+        return services.store.see_client(experiment, index, services.clock())
+
+
+def _recognise(
+    request: msgspec.Struct, credentials: Credentials, services: Services
+) -> Role | None:
+    """Recognise those whom the deployment's secret alone makes known."""
+    if credentials.trusted:
+        return Role.OWNER
+    if not credentials.token:
+        return None
+    if tokens.is_operator(services.secrets, credentials.token):
+        return Role.OPERATOR
+    name = getattr(request, "name", "")
+    if tokens.may_enrol(services.secrets, credentials.token, name):
+        return Role.ENROLMENT
+    return None
+
+
+def read(fields: dict[str, Any], kind: type[R]) -> R:
+    """Turn plain values into a request.
+
+    Raises:
+        InvalidRequest: names the field, what was found and what was expected.
+    """
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(error)) from None

@@ -1,0 +1,128 @@
+"""Draw cohorts (second step of advance_round): nobody else opens, grows or ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fedcore import rules
+from fedcore.documents import (
+    Client,
+    Experiment,
+    ExperimentState,
+    RoundRecord,
+    RoundState,
+    Update,
+)
+from fedcore.handlers.action import Action, Caller, Role
+from fedcore.handlers.advancing import serve_each
+from fedcore.messages import Advanced, AdvanceRound
+from fedcore.rules import Event
+from fedcore.services import Services
+
+
+def handle(request: AdvanceRound, caller: Caller, services: Services) -> Advanced:
+    """Open the next round, grow an overdue one, or end the experiment.
+
+    Safe to run twice, or twice at once: the first of each kind of write wins.
+    """
+    return serve_each(move_on, request, caller, services)
+
+
+def move_on(experiment: Experiment, services: Services) -> None:
+    """Take the step that is due in one experiment, if any."""
+    if experiment.state is not ExperimentState.RUNNING:
+        return
+    if experiment.live.state is RoundState.CLOSED:
+        _succeed(experiment, services)
+        return
+    now = services.clock()
+    match rules.due_event(experiment, now):
+        case Event.DEADLINE_BELOW_QUORUM:
+            _grow(experiment, now, services)
+        case Event.ATTEMPTS_SPENT:
+            services.store.apply(rules.fail(experiment, now))
+
+
+def _succeed(experiment: Experiment, services: Services) -> None:
+    """Write the closed round down, then open its successor or finish."""
+    now = services.clock()
+    live = experiment.live
+    if live.number >= 0:
+        updates = services.store.accepted_updates(experiment)
+        services.store.add_round(experiment, _record(experiment, updates, now))
+    if live.number >= experiment.settings.rounds:
+        services.store.apply(rules.finish(experiment, now))
+        # A writer may have died after the close, before it removed its own.
+        services.store.drop_uploads_through(experiment, live.number)
+        return
+    clients = _drawable(experiment, services)
+    number = live.number + 1
+    cohort = rules.draw(
+        experiment.settings, number, [client.index for client in clients]
+    )
+    deadline = _deadline(experiment, clients, cohort, now)
+    services.store.apply(rules.open_next(experiment, cohort, now, deadline))
+
+
+def _grow(experiment: Experiment, now: float, services: Services) -> None:
+    live = experiment.live
+    clients = _drawable(experiment, services)
+    cohort = rules.draw(
+        experiment.settings,
+        live.number,
+        [client.index for client in clients],
+        attempt=live.attempt + 1,
+        present=live.cohort,
+    )
+    deadline = _deadline(experiment, clients, cohort, now)
+    services.store.apply(rules.grow(experiment, cohort, deadline))
+
+
+def _drawable(experiment: Experiment, services: Services) -> list[Client]:
+    return [each for each in services.store.clients(experiment) if not each.revoked]
+
+
+def _deadline(
+    experiment: Experiment, clients: Sequence[Client], cohort: Sequence[int], now: float
+) -> float:
+    """Count from the latest promised return: a sleeper burns no attempt."""
+    promised = (client.due for client in clients if client.index in cohort)
+    return max(now, *promised, 0.0) + experiment.settings.deadline_s
+
+
+def _record(
+    experiment: Experiment, updates: Sequence[Update], now: float
+) -> RoundRecord:
+    live = experiment.live
+    return RoundRecord(
+        number=live.number,
+        opened=live.opened,
+        closed=now,
+        attempts=live.attempt,
+        cohort=live.cohort,
+        accepted=live.accepted,
+        refused=live.refused,
+        late=live.late,
+        examples=sum(update.examples for update in updates),
+        metrics=mean_metrics(updates),
+    )
+
+
+def mean_metrics(updates: Sequence[Update]) -> dict[str, float]:
+    """Average each metric over the updates that report it, weighted by examples."""
+    names = sorted({name for update in updates for name in update.metrics})
+    means = {}
+    for name in names:
+        reporting = [update for update in updates if name in update.metrics]
+        weight = sum(update.examples for update in reporting)
+        total = sum(update.metrics[name] * update.examples for update in reporting)
+        means[name] = total / weight
+    return means
+
+
+ACTION = Action(
+    name="select_clients",
+    request=AdvanceRound,
+    allowed=frozenset({Role.OWNER}),
+    handle=handle,
+)

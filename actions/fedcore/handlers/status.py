@@ -1,0 +1,112 @@
+"""Tell how an experiment stands, as JSON or as a page. Reads only."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fedcore.documents import Client, Experiment, LiveRound, RoundRecord
+from fedcore.errors import UnknownExperiment
+from fedcore.handlers.action import Action, Caller, Role
+from fedcore.handlers.page import render
+from fedcore.messages import (
+    ClientReport,
+    LiveReport,
+    Page,
+    Report,
+    RoundReport,
+    Status,
+)
+from fedcore.services import Services
+
+
+def handle(request: Status, caller: Caller, services: Services) -> msgspec.Struct:
+    """Report on the experiment that is named, or on the newest one.
+
+    Raises:
+        UnknownExperiment: there is none.
+    """
+    experiment = caller.experiment or _newest(services)
+    report = _report(experiment, services)
+    return Page(html=render(report)) if request.view == "page" else report
+
+
+def _newest(services: Services) -> Experiment:
+    found = services.store.experiments()
+    if not found:
+        raise UnknownExperiment("experiment: found no name, and there is none yet")
+    return found[0]
+
+
+def _report(experiment: Experiment, services: Services) -> Report:
+    clients = services.store.clients(experiment)
+    return Report(
+        experiment=experiment.name,
+        id=experiment.id,
+        state=experiment.state,
+        reason=experiment.reason,
+        settings=experiment.settings,
+        parameters=experiment.parameters,
+        version=experiment.version,
+        enrolled=len(clients),
+        live=_live(experiment.live) if experiment.live.number >= 0 else None,
+        rounds=[_round(record) for record in services.store.rounds(experiment)],
+        clients=[_client(client) for client in clients],
+        created=experiment.created,
+        ended=experiment.ended,
+        now=services.clock(),
+    )
+
+
+def _live(live: LiveRound) -> LiveReport:
+    return LiveReport(
+        round=live.number,
+        state=live.state,
+        attempt=live.attempt,
+        cohort=live.cohort,
+        target=live.target,
+        quorum=live.quorum,
+        accepted=sorted(int(index) for index in live.accepted),
+        refused=live.refused,
+        late=live.late,
+        opened=live.opened,
+        deadline=live.deadline,
+    )
+
+
+def _round(record: RoundRecord) -> RoundReport:
+    return RoundReport(
+        round=record.number,
+        opened=record.opened,
+        closed=record.closed,
+        seconds=record.closed - record.opened,
+        attempts=record.attempts,
+        cohort=record.cohort,
+        updates=len(record.accepted),
+        examples=record.examples,
+        metrics=record.metrics,
+        evaluation=record.evaluation.result,
+        evaluation_tries=record.evaluation.attempts,
+        late=record.late,
+        refused=record.refused,
+    )
+
+
+def _client(client: Client) -> ClientReport:
+    return ClientReport(
+        index=client.index,
+        name=client.name,
+        last_seen=client.last_seen,
+        due=client.due,
+        rounds=client.rounds,
+        train_s=client.train_s,
+        revoked=client.revoked,
+    )
+
+
+ACTION = Action(
+    name="status",
+    request=Status,
+    allowed=frozenset({Role.PUBLIC, Role.CLIENT, Role.OPERATOR, Role.OWNER}),
+    handle=handle,
+    reads_only=True,
+)

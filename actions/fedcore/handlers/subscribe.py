@@ -1,0 +1,90 @@
+"""Enrol a client: the same name gets the same index for ever."""
+
+from __future__ import annotations
+
+from fedcore import tokens
+from fedcore.documents import Client, Experiment, ExperimentState
+from fedcore.errors import FederationFull, Forbidden, UnknownExperiment
+from fedcore.handlers.action import Action, Caller, Role
+from fedcore.handlers.assignment import assign
+from fedcore.messages import Subscribe, Subscribed
+from fedcore.pace import LONGEST_WAIT_S
+from fedcore.services import Services
+
+
+def handle(request: Subscribe, caller: Caller, services: Services) -> Subscribed:
+    """Enrol by name, idempotently, and give the first assignment.
+
+    Raises:
+        UnknownExperiment: no experiment was named, and none is open.
+        FederationFull: other names have all the places.
+        Forbidden: the client has been revoked.
+    """
+    experiment = caller.experiment or _open_experiment(services)
+    client = services.store.client_named(experiment, request.name) or _enrol(
+        request.name, experiment, services
+    )
+    if client.revoked:
+        raise Forbidden(f"client {client.index} ({client.name}) has been revoked")
+    return Subscribed(
+        experiment=experiment.name,
+        index=client.index,
+        token=tokens.client_token(services.secrets[0], experiment.id, client.index),
+        settings=experiment.settings,
+        assignment=assign(experiment, client.index, services),
+    )
+
+
+def _open_experiment(services: Services) -> Experiment:
+    found = services.store.experiments(
+        ExperimentState.ENROLLING, ExperimentState.RUNNING
+    )
+    if not found:
+        raise UnknownExperiment(
+            "experiment: found no name, and no experiment is open",
+            retry_after=LONGEST_WAIT_S,
+        )
+    return found[0]
+
+
+def _enrol(name: str, experiment: Experiment, services: Services) -> Client:
+    """Take the lowest free index, however many others do the same."""
+    store = services.store
+    while True:
+        taken = set(store.taken_indexes(experiment))
+        free = (
+            each for each in range(experiment.settings.clients) if each not in taken
+        )
+        index = next(free, None)
+        if index is None:
+            break
+        now = services.clock()
+        client = Client(
+            experiment=experiment.id,
+            index=index,
+            name=name,
+            enrolled=now,
+            last_seen=now,
+        )
+        if store.add_client(experiment, client):
+            return client
+        # The index was taken by another, or the name by a twin of this request.
+        twin = store.client_named(experiment, name)
+        if twin is not None:
+            return twin
+    twin = store.client_named(experiment, name)
+    if twin is not None:
+        return twin
+    raise FederationFull(
+        f"experiment {experiment.name!r}: all {experiment.settings.clients} places "
+        "are taken",
+        retry_after=LONGEST_WAIT_S,
+    )
+
+
+ACTION = Action(
+    name="subscribe",
+    request=Subscribe,
+    allowed=frozenset({Role.ENROLMENT}),
+    handle=handle,
+)
