@@ -1,0 +1,226 @@
+"""Calls to the actions: who answered, when to ask again, what it cost.
+
+An error answer with our error object is the federation's word and is final, save for
+503. Everything else that is not an answer (a crashed action, a throttle, a missing
+deployment, a broken connection) is the platform's and passes: it is asked again,
+with capped exponential backoff and jitter. Every action may be called twice without
+harm, so every call may be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from fedclient.transport import Message, NoAnswer, Reply, Transport
+
+log = logging.getLogger(__name__)
+
+Wire = TypeVar("Wire", bound=msgspec.Struct)
+
+READ_ONLY = frozenset({"get_model", "status"})
+"""Actions that are asked by GET, their request in the query string."""
+
+FIRST_DELAY_S = 1.0
+LONGEST_DELAY_S = 60.0
+LONGEST_RETRY_AFTER_S = 600.0
+
+
+class Refused(Exception):
+    """The federation said no, and would say it again.
+
+    Attributes:
+        code: the error's stable code, such as `federation_full`.
+        retry_after: seconds after which asking again may make sense, if it said so.
+    """
+
+    def __init__(
+        self,
+        action: str,
+        status: int,
+        code: str,
+        message: str,
+        retry_after: float | None,
+    ) -> None:
+        super().__init__(f"{action}: {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+
+
+class Unreachable(Exception):
+    """The platform gave no proper answer for as long as the caller would wait."""
+
+
+@dataclass
+class Traffic:
+    """What a client's calls came to. Bytes are of bodies, without headers."""
+
+    calls: Counter[str] = field(default_factory=Counter)
+    bytes_out: int = 0
+    bytes_in: int = 0
+    throttled: int = 0
+    retries: int = 0
+
+
+class _Passing(Exception):
+    """A failure that may pass; `retry_after` is the least delay it asked for."""
+
+    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Actions:
+    """The actions of one deployment, as typed calls.
+
+    Args:
+        transport: carries the messages.
+        patience_s: how long a call goes on asking, in seconds by `clock`; None is for
+            ever. A call is always tried once.
+        clock: seconds, monotonic.
+        sleep: waits so many seconds. It may raise, which ends the call.
+        rng: the jitter of the delays.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        patience_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.traffic = Traffic()
+        self._transport = transport
+        self._patience_s = patience_s
+        self._clock = clock
+        self._sleep = sleep
+        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+
+    def call(
+        self,
+        action: str,
+        request: msgspec.Struct,
+        answer_type: type[Wire],
+        *,
+        token: str | None = None,
+        patience_s: float | None = None,
+    ) -> Wire:
+        """Return the action's answer, asking again until there is one.
+
+        Args:
+            action: the action's name.
+            request: its request.
+            answer_type: what the answer is read as.
+            token: goes into the header `X-Fed-Token`.
+            patience_s: overrides the patience of these actions for this call.
+
+        Raises:
+            Refused: the federation answered with a final error.
+            Unreachable: patience ran out.
+            ValueError: the request holds NaN or an infinity, which JSON has not.
+        """
+        message = _message(action, request, token)
+        patience = self._patience_s if patience_s is None else patience_s
+        started, attempt = self._clock(), 0
+        while True:
+            try:
+                return _read(action, self._send(message), answer_type)
+            except _Passing as failure:
+                delay = self._delay(attempt, failure.retry_after)
+                waited = self._clock() - started
+                if patience is not None and waited + delay > patience:
+                    raise Unreachable(f"{action}: {failure}") from failure
+                log.warning("%s: %s; again in %.1f s", action, failure, delay)
+            self._sleep(delay)
+            attempt += 1
+            self.traffic.retries += 1
+
+    def _send(self, message: Message) -> Reply:
+        traffic = self.traffic
+        traffic.calls[message.action] += 1
+        traffic.bytes_out += len(message.body)
+        try:
+            reply = self._transport.send(message)
+        except NoAnswer as error:
+            raise _Passing(f"no answer ({error})") from error
+        traffic.bytes_in += len(reply.body)
+        traffic.throttled += reply.status == 429
+        return reply
+
+    def _delay(self, attempt: int, retry_after: float) -> float:
+        """Return 1, 2, 4 … 60 s, less up to a half, and at least `retry_after`."""
+        backoff = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 30))
+        return max(
+            backoff * self._rng.uniform(0.5, 1.0),
+            min(retry_after, LONGEST_RETRY_AFTER_S),
+        )
+
+
+def _message(action: str, request: msgspec.Struct, token: str | None) -> Message:
+    headers = {"Accept": "application/json"}
+    if token is not None:
+        headers["X-Fed-Token"] = token
+    fields = msgspec.to_builtins(request)
+    if action in READ_ONLY:
+        query = {k: str(v) for k, v in fields.items() if v is not None}
+        return Message(action, "GET", query=query, headers=headers)
+    # msgspec would write NaN as null; the standard library can refuse it.
+    body = json.dumps(fields, allow_nan=False).encode()
+    headers["Content-Type"] = "application/json"
+    return Message(action, "POST", body=body, headers=headers)
+
+
+def _read(action: str, reply: Reply, answer_type: type[Wire]) -> Wire:
+    """Return the answer, or raise what the reply means."""
+    content = _json_object(reply.body)
+    if reply.status in (200, 201) and content is not None and "error" not in content:
+        try:
+            return msgspec.convert(content, answer_type)
+        except msgspec.ValidationError as error:
+            raise _Passing(f"not an answer of ours ({error})") from error
+    ours = _our_error(content)
+    if ours is None or 200 <= reply.status < 300:
+        raise _Passing(f"HTTP {reply.status}", _retry_after(reply.headers))
+    if reply.status == 429 or reply.status >= 500:
+        wait = ours["retry_after"] or _retry_after(reply.headers)
+        raise _Passing(f"{ours['code']}: {ours['message']}", wait)
+    raise Refused(action, reply.status, **ours)
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        content = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _our_error(content: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return code, message and retry_after if this is our error object."""
+    error = content.get("error") if content else None
+    if not isinstance(error, dict):
+        return None
+    code, message = error.get("code"), error.get("message")
+    if not (isinstance(code, str) and isinstance(message, str)):
+        return None
+    wait = error.get("retry_after")
+    wait = float(wait) if isinstance(wait, int | float) else None
+    return {"code": code, "message": message, "retry_after": wait}
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Return the header's seconds; its other form, a date, needs clocks that agree."""
+    text = headers.get("retry-after", "")
+    return float(text) if text.isdecimal() else 0.0

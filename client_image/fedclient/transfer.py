@@ -1,0 +1,129 @@
+"""Models and updates on their way: chunk by chunk, each checked by its hash."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+
+from fedclient.membership import ClientError, Membership
+from fedclient.tasks import Update
+from fedcore import codec, messages
+from fedcore.codec import Layout
+
+log = logging.getLogger(__name__)
+
+FETCHES = 3
+"""How often a chunk is fetched whose bytes do not fit its hash."""
+
+Sleep = Callable[[float], None]
+
+
+def fetch_model(
+    here: Membership, wanted: messages.Train | messages.Evaluate, sleep: Sleep
+) -> bytes:
+    """Return a version's bytes, from the assignment itself or chunk by chunk.
+
+    Raises:
+        ClientError: the version does not fit the task, or arrives damaged.
+    """
+    model = _checked(wanted.model) if wanted.model and wanted.chunks == 1 else None
+    if model is None:
+        model = b"".join(
+            _fetch_chunk(here, wanted.version, number, wanted.chunk_pause, sleep)
+            for number in range(wanted.chunks)
+        )
+    expected = codec.parameter_count(here.learner.layout) * codec.VALUE_BYTES
+    if len(model) != expected:
+        raise ClientError(
+            f"version {wanted.version}: found {len(model)} bytes, expected {expected} "
+            f"for task {here.settings.task!r}: server and client differ in the task"
+        )
+    return model
+
+
+def _fetch_chunk(
+    here: Membership, version: int, number: int, pause: float, sleep: Sleep
+) -> bytes:
+    request = messages.GetModel(
+        experiment=here.experiment, version=version, chunk=number, client=here.index
+    )
+    for _ in range(FETCHES):
+        if pause > 0:
+            sleep(pause)
+        data = _checked(here.call("get_model", request, messages.ModelChunk).chunk)
+        if data is not None:
+            return data
+    raise ClientError(
+        f"version {version}, chunk {number}: its hash did not fit, {FETCHES} times"
+    )
+
+
+def _checked(chunk: messages.Chunk) -> bytes | None:
+    """Return a chunk's bytes, or None when they are not those of its hash."""
+    data = codec.decode(chunk.data, where=f"chunk {chunk.number}")
+    return data if codec.sha256(data) == chunk.hash else None
+
+
+def submit(
+    here: Membership,
+    round_number: int,
+    update: Update,
+    sleep: Sleep,
+    layout: Layout | None = None,
+) -> messages.Assignment | None:
+    """Hand in an update chunk by chunk; return the next assignment, if it came along.
+
+    The same update has the same upload id, so what arrived before is not stored twice.
+    """
+    chunks = list(codec.split(update.model))
+    request = _requests(here, round_number, update, chunks, layout)
+    waiting = list(range(len(chunks)))
+    while waiting:
+        answer = here.call("submit_update", request(waiting.pop(0)), messages.Submitted)
+        if answer.accepted is not None:
+            _report(round_number, answer)
+            return answer.assignment
+        # Only the last chunk's answer is final: what was lost by then is named in it.
+        waiting = waiting or [n for n in answer.missing if n in range(len(chunks))]
+        if waiting and answer.chunk_pause > 0:
+            sleep(answer.chunk_pause)
+    return None
+
+
+def _requests(
+    here: Membership,
+    round_number: int,
+    update: Update,
+    chunks: list[bytes],
+    layout: Layout | None,
+) -> Callable[[int], messages.SubmitUpdate]:
+    """Return what makes a chunk's request: one chunk's base64 is alive at a time."""
+    hashes = [codec.sha256(chunk) for chunk in chunks]
+    upload = codec.upload_id(round_number, hashes)
+    # JSON has no NaN; a model that diverged is the server's to refuse, and to record.
+    metrics = {k: v for k, v in update.metrics.items() if math.isfinite(v)}
+
+    def request(number: int) -> messages.SubmitUpdate:
+        return messages.SubmitUpdate(
+            experiment=here.experiment,
+            client=here.index,
+            round=round_number,
+            upload=upload,
+            chunk=number,
+            chunks=len(chunks),
+            hash=hashes[number],
+            data=codec.encode(chunks[number]),
+            examples=update.examples,
+            metrics=metrics,
+            layout=layout,
+        )
+
+    return request
+
+
+def _report(round_number: int, answer: messages.Submitted) -> None:
+    if answer.accepted:
+        log.info("round %d: update accepted", round_number)
+    else:
+        log.info("round %d: update not accepted: %s", round_number, answer.reason)
