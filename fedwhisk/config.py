@@ -16,25 +16,11 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from fedclient.environment import KNOWN as CLIENT_VARIABLES
 from fedcore.tokens import MIN_SECRET_BYTES
 from fedwhisk.errors import InputError
 
 OUR_PREFIXES = ("FED_", "FEDWHISK_", "BASE_URL_", "MONGODB_")
-
-CLIENT_NAMES = frozenset(
-    {
-        "FED_EXPERIMENT",
-        "FED_CLIENT_NAME",
-        "FED_ENROLMENT_TOKEN",
-        "FED_ENROLMENT_TOKEN_FILE",
-        "FED_HEARTBEAT_FILE",
-        "FED_ENROLLED_FILE",
-        "FED_STAY",
-        "FED_START_SPREAD_S",
-        "FED_THREADS",
-    }
-)
-"""Settings of a single client, which `fedclient.environment` reads and checks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +79,7 @@ def variables(
 
 
 def _refuse_unknown(values: Mapping[str, str], env_file: Path) -> None:
-    known = {f.name.upper() for f in fields(Settings)} | CLIENT_NAMES
+    known = {f.name.upper() for f in fields(Settings)} | CLIENT_VARIABLES
     for name in sorted(values):
         if name.startswith(OUR_PREFIXES) and name not in known:
             raise InputError(

@@ -5,7 +5,7 @@ import pytest
 from dotenv import dotenv_values
 
 from fedwhisk import config
-from fedwhisk.config import CLIENT_NAMES, Settings
+from fedwhisk.config import CLIENT_VARIABLES, Settings
 from fedwhisk.errors import InputError
 
 NO_FILE = Path("/nonexistent/.env")
@@ -18,7 +18,7 @@ def test_nothing_set_means_the_embedded_platform() -> None:
 
 
 def test_the_template_documents_exactly_the_settings_that_exist() -> None:
-    names = {f.name.upper() for f in fields(Settings)} | CLIENT_NAMES
+    names = {f.name.upper() for f in fields(Settings)} | CLIENT_VARIABLES
     assert set(dotenv_values(TEMPLATE)) == names
 
 

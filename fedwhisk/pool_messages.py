@@ -1,0 +1,72 @@
+"""What the command line and the clients' nursery say to each other, in JSON lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """Be so many clients of an experiment.
+
+    Attributes:
+        base_url: where the actions are.
+        experiment: the experiment to join.
+        enrolment_token: lets them enrol.
+        names: one client each.
+        at_once: how many may train at the same moment.
+        data_dir: the folder of data sets; None means those that ship with the client.
+        logs: the folder for what the clients say.
+    """
+
+    base_url: str
+    experiment: str
+    enrolment_token: str
+    names: list[str]
+    at_once: int
+    data_dir: str | None
+    logs: str
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """Everything that clients share has been loaded."""
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """Nothing can be started; the message says why."""
+
+    message: str
+
+
+class Calls(msgspec.Struct, frozen=True, tag="calls"):
+    """What one client's calls came to, at its end."""
+
+    calls: dict[str, int]
+    bytes_in: int
+    bytes_out: int
+    throttled: int
+
+
+class Ended(msgspec.Struct, frozen=True, tag="ended"):
+    """A client has ended, and will be started again or not.
+
+    Attributes:
+        client: its name.
+        status: 0 when its experiment is over; below 0 the signal that killed it.
+        restarts_in: seconds until it is started again, or None.
+        message: the last thing it said.
+    """
+
+    client: str
+    status: int
+    restarts_in: float | None = None
+    message: str = ""
+
+
+Event = Ready | Failed | Calls | Ended
+
+
+def to_line(message: msgspec.Struct | dict[str, Any]) -> bytes:
+    """Return a message as one line."""
+    return msgspec.json.encode(message) + b"\n"

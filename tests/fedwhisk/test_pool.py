@@ -1,0 +1,181 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fedcore.settings import ExperimentSettings
+from fedwhisk.errors import OperatorError
+from fedwhisk.pool import ClientPool
+from fedwhisk.pool_messages import Start
+
+STOP = {"kind": "stop", "reason": "finished"}
+WAIT = {"kind": "wait", "retry_after": 600}
+
+PARENT = """
+import sys, time
+from pathlib import Path
+import msgspec
+from fedwhisk.pool import ClientPool
+from fedwhisk.pool_messages import Start
+pool = ClientPool("mnist", data_dir=None, logs=Path(sys.argv[1]))
+pool.warm_up()
+pool.start(msgspec.json.decode(sys.argv[2], type=Start))
+time.sleep(600)
+"""
+
+
+class Federation:
+    """Enrols everybody and tells all of them the same."""
+
+    def __init__(self, assignment) -> None:
+        self.names: list[str] = []
+        federation = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                request = json.loads(
+                    self.rfile.read(int(self.headers["content-length"]))
+                )
+                federation.names.append(request["name"])
+                answer = {
+                    "experiment": "e",
+                    "index": 0,
+                    "token": "t",
+                    "settings": msgspec.to_builtins(ExperimentSettings()),
+                    "assignment": assignment,
+                }
+                body = json.dumps(answer).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *unused) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *unused) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def wait_for(self, count: int) -> None:
+        wait_until(lambda: len(self.names) >= count)
+
+
+def wait_until(holds) -> None:
+    for _ in range(600):
+        if holds():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not come to pass")
+
+
+def start_of(url, folder, count=2) -> Start:
+    return Start(
+        base_url=url,
+        experiment="e",
+        enrolment_token="t",
+        names=[f"client-{n}" for n in range(count)],
+        at_once=2,
+        data_dir=None,
+        logs=str(folder),
+    )
+
+
+def hear(pool):
+    for _ in pool.events():
+        pass
+    return pool
+
+
+def processes_of(folder) -> dict[int, int]:
+    """Process number -> its parent's, of all that write a log in the folder."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            target = (entry / "fd/2").readlink()
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+        if target.is_relative_to(folder):
+            found[int(entry.name)] = parent
+    return found
+
+
+def clients_of(folder) -> list[int]:
+    found = processes_of(folder)
+    return sorted(pid for pid, parent in found.items() if parent in found)
+
+
+@pytest.fixture
+def pool(tmp_path):
+    pool = ClientPool("mnist", data_dir=None, logs=tmp_path)
+    pool.warm_up()
+    yield pool
+    pool.stop()
+
+
+def test_clients_end_when_their_experiment_is_over(pool, tmp_path) -> None:
+    with Federation(STOP) as federation:
+        pool.start(start_of(federation.url, tmp_path, count=4))
+        wait_until(lambda: [*pool.events()] == None or len(pool.done) == 4)
+        pool.stop()
+    assert sorted(federation.names) == [f"client-{n}" for n in range(4)]
+    assert pool.calls == {"subscribe": 4}
+    assert pool.given_up == {}
+
+
+def test_a_client_that_is_killed_comes_back_under_its_name(pool, tmp_path) -> None:
+    with Federation(WAIT) as federation:
+        pool.start(start_of(federation.url, tmp_path))
+        federation.wait_for(2)
+        os.kill(clients_of(tmp_path)[0], signal.SIGKILL)
+        federation.wait_for(3)
+        ended = [*pool.events()]
+        pool.stop()
+    assert [(e.status, e.restarts_in) for e in ended] == [(-9, 0.0)]
+    assert federation.names[2] == ended[0].client
+    assert clients_of(tmp_path) == []
+
+
+def test_no_client_outlives_a_parent_that_is_killed(tmp_path) -> None:
+    with Federation(WAIT) as federation:
+        start = msgspec.json.encode(start_of(federation.url, tmp_path))
+        with subprocess.Popen(
+            [sys.executable, "-c", PARENT, tmp_path, start]
+        ) as parent:
+            federation.wait_for(2)
+            assert len(processes_of(tmp_path)) == 3
+            parent.kill()
+            wait_until(lambda: not processes_of(tmp_path))
+
+
+def test_data_that_is_missing_is_a_clear_error(tmp_path) -> None:
+    (tmp_path / "mnist.npz").write_bytes(b"nonsense")
+    pool = ClientPool("mnist", data_dir=tmp_path, logs=tmp_path)
+    pool.warm_up()
+    with pytest.raises(OperatorError, match=r"mnist\.npz: not a readable"):
+        pool.start(start_of("http://127.0.0.1:1", tmp_path))
+    pool.stop()
+
+
+def test_a_task_that_nobody_knows_is_a_clear_error(tmp_path) -> None:
+    pool = ClientPool("sudoku", data_dir=None, logs=tmp_path)
+    pool.warm_up()
+    with pytest.raises(OperatorError, match="task 'sudoku': expected one of"):
+        pool.start(start_of("http://127.0.0.1:1", tmp_path))
+    pool.stop()
