@@ -132,7 +132,7 @@ def pool(tmp_path):
 def test_clients_end_when_their_experiment_is_over(pool, tmp_path) -> None:
     with Federation(STOP) as federation:
         pool.start(start_of(federation.url, tmp_path, count=4))
-        wait_until(lambda: [*pool.events()] == None or len(pool.done) == 4)
+        wait_until(lambda: len(hear(pool).done) == 4)
         pool.stop()
     assert sorted(federation.names) == [f"client-{n}" for n in range(4)]
     assert pool.calls == {"subscribe": 4}
