@@ -1,0 +1,138 @@
+"""`/packages`: written, read, deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fedwhisk.host.action_checks import check_name, check_parameter_size
+from fedwhisk.host.entities import Entities, check_new, common_fields, merged
+from fedwhisk.host.errors import Refused
+from fedwhisk.host.http import authorize, flag, json_answer, read_entity, services
+from fedwhisk.host.models import Action, Binding, Package, PackageBody
+from fedwhisk.host.paging import list_answer
+
+
+def package_view(package: Package) -> dict[str, Any]:
+    """A package as callers see it; an ordinary one has an empty binding."""
+    return dict(msgspec.to_builtins(package))
+
+
+def package_summary(package: Package) -> dict[str, Any]:
+    """A package in a list; there, an ordinary one has no binding."""
+    shown = package_view(package)
+    del shown["parameters"]
+    return {**shown, "binding": shown["binding"] or False}
+
+
+def content_view(action: Action) -> dict[str, Any]:
+    """An action as its package shows it."""
+    return {
+        "name": action.own_name,
+        "version": action.version,
+        "annotations": msgspec.to_builtins(action.annotations),
+    }
+
+
+def provider(entities: Entities, package: Package) -> Package:
+    """The package whose actions are meant: the bound one of a binding."""
+    bound = package.binding
+    return entities.packages.get(bound.namespace, bound.name) if bound.name else package
+
+
+async def list_packages(request: Request) -> Response:
+    """The namespace's packages."""
+    caller = authorize(request)
+    packages = services(request).entities.packages.list(caller.namespace)
+    return list_answer(request, "packages", packages, package_summary)
+
+
+async def get_package(request: Request) -> Response:
+    """One package and what is in it."""
+    name = request.path_params["name"]
+    caller = authorize(request, name)
+    entities = services(request).entities
+    package = entities.packages.get(caller.namespace, name)
+    source = provider(entities, package)
+    contents = entities.package_actions(source)
+    shown = package_view(package)
+    if source is not package:
+        lent = merged(source.parameters, package.parameters)
+        shown["parameters"] = msgspec.to_builtins(lent)
+    return json_answer(
+        {
+            **shown,
+            "actions": [content_view(a) for a in contents if not a.annotation("feed")],
+            "feeds": [content_view(a) for a in contents if a.annotation("feed")],
+        }
+    )
+
+
+async def put_package(request: Request) -> Response:
+    """Create or update a package or a binding."""
+    name = request.path_params["name"]
+    caller = authorize(request, name)
+    entities = services(request).entities
+    if name == "default":
+        raise Refused(400, "Package name 'default' is reserved.")
+    check_name(name)
+    body = await read_entity(request, PackageBody)
+    old = entities.packages.find(caller.namespace, name)
+    check_new(old, flag(request, "overwrite"))
+    check_parameter_size(body)
+    package = Package(
+        namespace=caller.namespace,
+        name=name,
+        binding=checked_binding(entities, caller.namespace, old, body.binding),
+        **common_fields(old, body),
+    )
+    entities.packages.put(package)
+    return json_answer(package_view(package))
+
+
+def checked_binding(
+    entities: Entities, namespace: str, old: Package | None, wanted: Binding | None
+) -> Binding:
+    """The binding that a PUT leaves.
+
+    Raises:
+        Refused: 400, the package to bind doesn't exist or is itself a binding; 409, an
+            ordinary package can't become a binding.
+    """
+    if wanted is None or not wanted.name:
+        return old.binding if old else Binding()
+    if old and not old.binding.name:
+        raise Refused(
+            409, "Resource is a package and cannot be converted into a binding."
+        )
+    owner = namespace if wanted.namespace in ("", "_") else wanted.namespace
+    bound = entities.packages.find(owner, wanted.name)
+    if bound is None:
+        raise Refused(400, "Binding references a package that does not exist.")
+    if bound.binding.name:
+        raise Refused(400, "Cannot bind to another package binding.")
+    return Binding(namespace=owner, name=wanted.name)
+
+
+async def delete_package(request: Request) -> Response:
+    """Delete a package; with `force=true` also what is in it."""
+    name = request.path_params["name"]
+    caller = authorize(request, name)
+    host = services(request)
+    package = host.entities.packages.get(caller.namespace, name)
+    contents = host.entities.package_actions(package)
+    if contents and not flag(request, "force"):
+        count = f"{len(contents)} " + ("entity" if len(contents) == 1 else "entities")
+        raise Refused(
+            409,
+            f"Package not empty (contains {count}). "
+            "Set force param or delete package contents.",
+        )
+    for action in contents:
+        host.entities.actions.delete(action)
+        host.invoker.pool.retire(action.revision)
+    host.entities.packages.delete(package)
+    return json_answer(package_view(package))

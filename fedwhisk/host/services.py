@@ -1,0 +1,69 @@
+"""The parts of one host, put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fedwhisk.host.activations import Records
+from fedwhisk.host.code import CodeFolders
+from fedwhisk.host.entities import Entities
+from fedwhisk.host.invoke import Invoker
+from fedwhisk.host.runtime import Runtime
+from fedwhisk.host.settings import HostSettings
+from fedwhisk.host.stats import Counters
+from fedwhisk.host.storage import Storage
+from fedwhisk.host.throttles import Throttles
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes work with; one per host, used by its thread alone."""
+
+    settings: HostSettings
+    storage: Storage
+    folders: CodeFolders
+    entities: Entities
+    records: Records
+    throttles: Throttles
+    counters: Counters
+    runtime: Runtime
+    invoker: Invoker
+
+    def open(self) -> None:
+        """Read what an earlier host has kept, and drop what nothing uses."""
+        self.storage.open()
+        self.entities.load()
+        self.folders.forget_all_but(self.entities.forget_unused_code())
+
+    async def close(self) -> None:
+        """End all processes, and let go of the folder."""
+        await self.invoker.close()
+        self.storage.close()
+
+
+def build_services(settings: HostSettings, storage: Storage) -> Services:
+    """All parts of a host; nothing is opened or started."""
+    folders = CodeFolders(storage.home / "code")
+    entities = Entities(storage)
+    records = Records(
+        storage, settings.kept_activations, settings.kept_activation_bytes
+    )
+    throttles = Throttles(
+        settings.invocations_per_minute,
+        settings.concurrent_invocations,
+        settings.fires_per_minute,
+    )
+    counters = Counters()
+    runtime = Runtime(storage, folders)
+    invoker = Invoker(settings, entities, runtime, records, throttles, counters)
+    return Services(
+        settings=settings,
+        storage=storage,
+        folders=folders,
+        entities=entities,
+        records=records,
+        throttles=throttles,
+        counters=counters,
+        runtime=runtime,
+        invoker=invoker,
+    )
