@@ -100,10 +100,14 @@ Assignment = Initialise | Train | Evaluate | Advance | Wait | Stop
 
 
 class Subscribe(Request, frozen=True):
-    """Enrol `name`, with an enrolment token. No experiment: the open one."""
+    """Enrol `name`, with an enrolment token. No experiment: the open one.
+
+    `dry_run` asks whether that would work, and takes no place.
+    """
 
     name: Name
     experiment: Name | None = None
+    dry_run: bool = False
 
 
 class Subscribed(Answer, frozen=True):

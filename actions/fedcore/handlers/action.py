@@ -86,15 +86,22 @@ class Action(Generic[R]):
         self, request: R, credentials: Credentials, services: Services
     ) -> Caller:
         role = _recognise(request, credentials, services)
-        if role is None and not credentials.token and Role.PUBLIC not in self.allowed:
-            raise Unauthenticated("X-Fed-Token: found none, expected a token")
         if role is not None:
             self._check_allowed(role)
+        elif not self._may_be_known_inside(request, credentials):
+            # Before the experiment is looked up: strangers cannot probe for names.
+            raise _not_known(credentials, self.name)
         experiment = self._experiment(request, services)
         if role is None:
             role = self._recognise_member(request, credentials, services, experiment)
             self._check_allowed(role)
         return Caller(role, experiment)
+
+    def _may_be_known_inside(self, request: R, credentials: Credentials) -> bool:
+        """Tell whether an experiment might know the caller: as a client, or anyone."""
+        if not credentials.token:
+            return Role.PUBLIC in self.allowed
+        return getattr(request, "client", None) is not None
 
     def _check_allowed(self, role: Role) -> None:
         if role not in self.allowed:
@@ -123,9 +130,7 @@ class Action(Generic[R]):
             return Role.PUBLIC
         index = getattr(request, "client", None)
         if experiment is None or index is None or not token:
-            raise Unauthenticated(
-                f"X-Fed-Token: not a token of this deployment for {self.name}"
-            )
+            raise _not_known(credentials, self.name)
         if not tokens.is_client(services.secrets, token, experiment.id, index):
             raise Unauthenticated(
                 f"X-Fed-Token: not the token of client {index} in {experiment.name!r}"
@@ -156,6 +161,12 @@ def _recognise(
     if tokens.may_enrol(services.secrets, credentials.token, name):
         return Role.ENROLMENT
     return None
+
+
+def _not_known(credentials: Credentials, action: str) -> Unauthenticated:
+    if not credentials.token:
+        return Unauthenticated("X-Fed-Token: found none, expected a token")
+    return Unauthenticated(f"X-Fed-Token: not a token of this deployment for {action}")
 
 
 def read(fields: dict[str, Any], kind: type[R]) -> R:

@@ -7,8 +7,8 @@ from fedcore.documents import Client, Experiment, ExperimentState
 from fedcore.errors import FederationFull, Forbidden, UnknownExperiment
 from fedcore.handlers.action import Action, Caller, Role
 from fedcore.handlers.assignment import assign
-from fedcore.messages import Subscribe, Subscribed
-from fedcore.pace import LONGEST_WAIT_S
+from fedcore.messages import Subscribe, Subscribed, Wait
+from fedcore.pace import LONGEST_WAIT_S, SHORTEST_WAIT_S
 from fedcore.services import Services
 
 
@@ -21,17 +21,31 @@ def handle(request: Subscribe, caller: Caller, services: Services) -> Subscribed
         Forbidden: the client has been revoked.
     """
     experiment = caller.experiment or _open_experiment(services)
-    client = services.store.client_named(experiment, request.name) or _enrol(
-        request.name, experiment, services
-    )
-    if client.revoked:
-        raise Forbidden(f"client {client.index} ({client.name}) has been revoked")
+    known = services.store.client_named(experiment, request.name)
+    if known is not None and known.revoked:
+        raise Forbidden(f"client {known.index} ({known.name}) has been revoked")
+    if request.dry_run:
+        return _rehearse(experiment, known, services)
+    client = known or _enrol(request.name, experiment, services)
     return Subscribed(
         experiment=experiment.name,
         index=client.index,
         token=tokens.client_token(services.secrets[0], experiment.id, client.index),
         settings=experiment.settings,
         assignment=assign(experiment, client.index, services),
+    )
+
+
+def _rehearse(
+    experiment: Experiment, known: Client | None, services: Services
+) -> Subscribed:
+    """Say what enrolling would answer, and write nothing."""
+    return Subscribed(
+        experiment=experiment.name,
+        index=known.index if known else _free_index(experiment, services),
+        token="",
+        settings=experiment.settings,
+        assignment=Wait(retry_after=SHORTEST_WAIT_S, reason="this was a dry run"),
     )
 
 
@@ -51,13 +65,14 @@ def _enrol(name: str, experiment: Experiment, services: Services) -> Client:
     """Take the lowest free index, however many others do the same."""
     store = services.store
     while True:
-        taken = set(store.taken_indexes(experiment))
-        free = (
-            each for each in range(experiment.settings.clients) if each not in taken
-        )
-        index = next(free, None)
-        if index is None:
-            break
+        try:
+            index = _free_index(experiment, services)
+        except FederationFull:
+            # The last place may have gone to a twin of this very request.
+            twin = store.client_named(experiment, name)
+            if twin is None:
+                raise
+            return twin
         now = services.clock()
         client = Client(
             experiment=experiment.id,
@@ -68,16 +83,20 @@ def _enrol(name: str, experiment: Experiment, services: Services) -> Client:
         )
         if store.add_client(experiment, client):
             return client
-        # The index was taken by another, or the name by a twin of this request.
+        # The index was taken by another, or the name by a twin.
         twin = store.client_named(experiment, name)
         if twin is not None:
             return twin
-    twin = store.client_named(experiment, name)
-    if twin is not None:
-        return twin
+
+
+def _free_index(experiment: Experiment, services: Services) -> int:
+    places = experiment.settings.clients
+    taken = set(services.store.taken_indexes(experiment))
+    for index in range(places):
+        if index not in taken:
+            return index
     raise FederationFull(
-        f"experiment {experiment.name!r}: all {experiment.settings.clients} places "
-        "are taken",
+        f"experiment {experiment.name!r}: all {places} places are taken",
         retry_after=LONGEST_WAIT_S,
     )
 

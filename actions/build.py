@@ -1,0 +1,217 @@
+"""Build the actions' zips: `python actions/build.py [TARGET]`.
+
+A zip holds its action's `__main__.py`, `fedcore` and the wheels that the action needs,
+unpacked, so that a stock Python runtime runs it. Wheels come from `uv.lock` for the
+target's Python and platform, whatever machine builds. Equal sources give equal bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ACTIONS = Path(__file__).resolve().parent
+PROJECT = ACTIONS.parent
+BUILD = PROJECT / "build" / "actions"
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
+
+NEEDS_NUMPY = frozenset({"fedavg"})
+NOT_SHIPPED = frozenset(
+    {"bin", "f2py", "gridfs", "include", "tests", "_pyinstaller"}
+    | {"RECORD", "INSTALLER", "REQUESTED", ".lock"}
+)
+NOT_SHIPPED_SUFFIXES = (".pyi", ".pxd", ".a", ".h", ".c")
+NO_BYTECODE = frozenset({"dns"})
+"""Imported for `mongodb+srv` alone, so that its bytecode is not worth its size."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where zips run.
+
+    Attributes:
+        python: the minor version, such as `3.11`.
+        platform: uv's name of the platform; None means this machine.
+    """
+
+    python: str
+    platform: str | None
+
+
+HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
+TARGETS = {
+    # The runtime images of OpenWhisk and AWS Lambda are x86-64 with a newer glibc.
+    "3.11": Target("3.11", "x86_64-manylinux_2_28"),
+    "local": Target(HERE, None),
+}
+
+
+class BuildError(Exception):
+    """The zips cannot be built; the text says what to do."""
+
+
+def build(target_name: str = "3.11") -> Path:
+    """Bring the zips of a target up to date, and return their folder.
+
+    Raises:
+        BuildError: uv is missing, or the wheels cannot be had.
+    """
+    target = TARGETS[target_name]
+    folder = BUILD / target_name
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = folder / ".stamp"
+    wanted = _fingerprint(target)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return folder
+    with tempfile.TemporaryDirectory(prefix="fedwhisk-build-") as scratch:
+        light = _wheels(target, Path(scratch) / "light", "actions")
+        no_caches = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ACTIONS / "fedcore", light / "fedcore", ignore=no_caches)
+        heavy = _wheels(target, Path(scratch) / "heavy", "aggregation")
+        _compile(target, light, heavy)
+        bases = {
+            False: _write_base(Path(scratch) / "light.zip", light),
+            True: _write_base(Path(scratch) / "heavy.zip", light, heavy),
+        }
+        for action in action_names():
+            _write_zip(folder, action, bases[action in NEEDS_NUMPY])
+        _remove_others(folder)
+    stamp.write_text(wanted)
+    return folder
+
+
+def action_names() -> list[str]:
+    """Return the actions' names: every folder with a `__main__.py`."""
+    return sorted(main.parent.name for main in ACTIONS.glob("*/__main__.py"))
+
+
+def _fingerprint(target: Target) -> str:
+    """Hash all that a build depends on."""
+    digest = hashlib.sha256(f"{target} {sys.version}".encode())
+    for path in [*_sources(), PROJECT / "uv.lock"]:
+        digest.update(f"\0{path.relative_to(PROJECT)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources() -> list[Path]:
+    return sorted(ACTIONS.rglob("*.py"))
+
+
+def _wheels(target: Target, folder: Path, group: str) -> Path:
+    """Unpack the locked wheels of a dependency group into a folder."""
+    requirements = folder.with_suffix(".txt")
+    export = ["export", "--frozen", "--quiet", "--only-group", group]
+    _uv(*export, "--no-emit-project", "--output-file", str(requirements))
+    install = ["pip", "install", "--quiet", "--target", str(folder), "--no-deps"]
+    install += ["--only-binary", ":all:", "--python-version", target.python]
+    if target.platform is not None:
+        install += ["--python-platform", target.platform]
+    _uv(*install, "--link-mode", "copy", "--requirement", str(requirements))
+    return folder
+
+
+def _uv(*arguments: str) -> None:
+    uv = shutil.which("uv") or shutil.which(str(PROJECT / ".uv" / "bin" / "uv"))
+    if uv is None:
+        raise BuildError("uv is not on PATH: run `make actions`, or install uv")
+    command = [uv, *arguments]
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        command, cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BuildError(f"uv {arguments[0]} failed: {done.stderr.strip()}")
+
+
+def _compile(target: Target, *folders: Path) -> None:
+    """Add bytecode, which saves a cold start the compilation.
+
+    It must be made by the runtime's own version of Python, and it is never checked
+    against its source, so that times in the zip do not matter. Where that version is
+    not at hand, zips go without: they work the same, a cold start is slower.
+    """
+    python = sys.executable if target.python == HERE else _other_python(target.python)
+    if python is None:
+        return
+    for folder in folders:
+        command = [python, "-m", "compileall", "-q", "-j", "1", "-s", str(folder)]
+        command += ["--invalidation-mode", "unchecked-hash", str(folder)]
+        # A wheel may hold a file that does not compile: it is shipped as it is.
+        subprocess.run(command, check=False)  # noqa: S603
+
+
+def _other_python(version: str) -> str | None:
+    return shutil.which(f"python{version}")
+
+
+def _write_base(path: Path, *parts: Path) -> Path:
+    """Write what several actions have in common, once: compressing is the work."""
+    entries = {
+        file.relative_to(part): file for part in parts for file in _shipped(part)
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in sorted(entries):
+            _add(archive, name.as_posix(), entries[name].read_bytes())
+    return path
+
+
+def _write_zip(folder: Path, action: str, base: Path) -> None:
+    """Put an action's zip in place, whole or not at all."""
+    staged = folder / f"{action}.zip.new"
+    shutil.copyfile(base, staged)
+    with zipfile.ZipFile(staged, "a") as archive:
+        main = ACTIONS / action / "__main__.py"
+        _add(archive, main.name, main.read_bytes())
+    staged.replace(folder / f"{action}.zip")
+
+
+def _add(archive: zipfile.ZipFile, name: str, data: bytes) -> None:
+    info = zipfile.ZipInfo(name, EPOCH)
+    info.external_attr = 0o644 << 16
+    archive.writestr(info, data, zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def _shipped(folder: Path) -> Iterator[Path]:
+    for file in sorted(folder.rglob("*")):
+        inside = file.relative_to(folder).parts
+        if file.is_file() and not (
+            NOT_SHIPPED & set(inside)
+            or file.suffix in NOT_SHIPPED_SUFFIXES
+            or (file.suffix == ".pyc" and inside[0] in NO_BYTECODE)
+        ):
+            yield file
+
+
+def _remove_others(folder: Path) -> None:
+    """Remove the zips of actions that are no more."""
+    for zipped in folder.glob("*.zip"):
+        if zipped.stem not in action_names():
+            zipped.unlink()
+
+
+def main() -> int:
+    """Build one target and list what was made."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", nargs="?", default="3.11", choices=sorted(TARGETS))
+    target = parser.parse_args().target
+    try:
+        folder = build(target)
+    except BuildError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    for zipped in sorted(folder.glob("*.zip")):
+        size = zipped.stat().st_size / 1e6
+        sys.stdout.write(f"{zipped.relative_to(PROJECT)}  {size:.2f} MB\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
