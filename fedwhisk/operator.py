@@ -1,0 +1,100 @@
+"""What an operator asks of a deployment: start, stop, look, fetch a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from fedclient.api import Actions, Refused, Unreachable, Wire
+from fedclient.transport import HttpTransport
+from fedcore import codec, messages, tokens
+from fedcore.codec import Layout
+from fedcore.messages import Report
+from fedwhisk.errors import OperatorError
+
+PATIENCE_S = 20.0
+FETCHES = 3
+
+
+@dataclass(frozen=True)
+class Model:
+    """A version of a model, as a flat vector in the order of its layout."""
+
+    version: int
+    vector: bytes
+    layout: Layout
+
+
+class Operator:
+    """The operator of one deployment.
+
+    Every method raises OperatorError, with the deployment's own words, when it refuses
+    or cannot be reached in `PATIENCE_S`.
+    """
+
+    def __init__(self, base_url: str, secret: bytes) -> None:
+        self.base_url = base_url
+        self._token = tokens.operator_token(secret)
+        self._transport = HttpTransport(base_url)
+        self._actions = Actions(self._transport, patience_s=PATIENCE_S)
+
+    def start(
+        self, name: str, settings: Mapping[str, Any], *, resume: bool = False
+    ) -> messages.Started:
+        """Store an experiment, or take it up again; twice is once."""
+        request = messages.StartExperiment(
+            experiment=name, settings=dict(settings), resume=resume
+        )
+        return self._call("start_experiment", request, messages.Started)
+
+    def stop(self, name: str) -> messages.Stopped:
+        """End an experiment."""
+        request = messages.StopExperiment(experiment=name)
+        return self._call("stop_experiment", request, messages.Stopped)
+
+    def report(self, name: str | None = None) -> Report:
+        """Return how an experiment stands; no name means the newest."""
+        return self._call("status", messages.Status(experiment=name), Report)
+
+    def model(self, name: str, version: int | None = None) -> Model:
+        """Fetch a version chunk by chunk; no version means the newest."""
+        first = self._chunk(name, version, 0)
+        numbers = range(1, first.chunk.of)
+        rest = [self._chunk(name, first.version, number) for number in numbers]
+        vector = b"".join(codec.decode(one.chunk.data) for one in [first, *rest])
+        return Model(first.version, vector, first.layout)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+    def __enter__(self) -> Operator:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+    def _chunk(
+        self, name: str, version: int | None, number: int
+    ) -> messages.ModelChunk:
+        request = messages.GetModel(experiment=name, version=version, chunk=number)
+        for _ in range(FETCHES):
+            answer = self._call("get_model", request, messages.ModelChunk)
+            if codec.sha256(codec.decode(answer.chunk.data)) == answer.chunk.hash:
+                return answer
+        raise OperatorError(
+            f"{name}, chunk {number}: its hash did not fit, {FETCHES} times"
+        )
+
+    def _call(
+        self, action: str, request: msgspec.Struct, answer_type: type[Wire]
+    ) -> Wire:
+        try:
+            return self._actions.call(action, request, answer_type, token=self._token)
+        except Refused as error:
+            raise OperatorError(error.message) from error
+        except Unreachable as error:
+            raise OperatorError(f"{self.base_url}: {error}") from error

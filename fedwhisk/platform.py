@@ -1,0 +1,215 @@
+"""Where the actions run: the embedded platform of this machine, or a real one.
+
+with embedded(settings, port=3233) as platform: …   # started, deployed, torn down
+with reach(settings, Where.OPENWHISK) as platform: …  # whatever is there
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fedwhisk.config import Settings
+from fedwhisk.errors import InputError, OperatorError
+from fedwhisk.home import Home, Running
+
+if TYPE_CHECKING:
+    from fedwhisk.host import HostServer, HostStats
+
+PROJECT = Path(__file__).resolve().parents[1]
+MANIFEST = PROJECT / "wsk_manifests" / "manifest.yaml"
+PACKAGE = "fedwhisk"
+PORT = 3233
+TARGET = "local"
+"""The zips for this machine's Python (see `actions/build.py`)."""
+
+CALLS_PER_MINUTE = 6000
+"""The embedded platform's own call budget: 100 a second, for one machine's clients."""
+
+CONCURRENT_CALLS = 200
+DATABASE_S = 5.0
+
+
+class Where(StrEnum):
+    """Which deployment is meant; said, never guessed."""
+
+    EMBEDDED = "embedded"
+    OPENWHISK = "openwhisk"
+    AWS = "aws"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A deployment that can be reached.
+
+    Attributes:
+        base_url: where the actions are.
+        secret: what its tokens are derived from.
+        database: what keeps its state, in words.
+        apihost: its REST API, if it is ours.
+        stats: what its host has done, if it runs in this process.
+    """
+
+    base_url: str
+    secret: bytes
+    database: str = ""
+    apihost: str = ""
+    stats: Callable[[], HostStats] | None = None
+
+
+@contextmanager
+def embedded(
+    settings: Settings, *, port: int = PORT, or_any: bool = False
+) -> Iterator[Platform]:
+    """Start database and host, deploy the actions; stop all of it at the end.
+
+    Args:
+        settings: the deployment's.
+        port: where the host shall listen; 0 takes a free one.
+        or_any: take a free port if that one is busy.
+
+    Raises:
+        OperatorError: the home is in use, the port is busy, the database cannot be
+            reached, the actions cannot be built.
+    """
+    home = Home(settings.fedwhisk_home)
+    with home.held(), _database(settings, home) as (url, words, ready):
+        secret = home.secret(settings)
+        _build_actions()
+        with _host(settings, home, port, or_any=or_any) as host:
+            ready()
+            _deploy(settings, host, url, secret)
+            base_url = f"{host.web_url}/{PACKAGE}"
+            running = Running(os.getpid(), base_url, host.url)
+            with home.announced(running):
+                yield Platform(base_url, secret, words, host.url, host.stats)
+
+
+@contextmanager
+def reach(settings: Settings, where: Where) -> Iterator[Platform]:
+    """Yield a deployment; the embedded one is started for so long if it is not up.
+
+    Raises:
+        InputError: where it is, or its secret, is not set.
+        OperatorError: as `embedded`.
+    """
+    if where is not Where.EMBEDDED:
+        yield remote(settings, where)
+        return
+    platform = attached(settings)
+    if platform is not None:
+        yield platform
+        return
+    with embedded(settings, port=0) as started:
+        yield started
+
+
+def attached(settings: Settings) -> Platform | None:
+    """Return the embedded platform that another process runs, if it is up."""
+    home = Home(settings.fedwhisk_home)
+    running = home.running()
+    if running is None:
+        return None
+    words = f"process {running.pid}'s"
+    return Platform(running.base_url, home.secret(settings), words, running.apihost)
+
+
+def remote(settings: Settings, where: Where) -> Platform:
+    """Return a real deployment.
+
+    Raises:
+        InputError: its URL or its secret is not set.
+    """
+    name = "BASE_URL_OW" if where is Where.OPENWHISK else "BASE_URL_AWS"
+    base_url = getattr(settings, name.lower())
+    if not base_url:
+        raise InputError(f"{name}: not set, expected the URL of the actions")
+    if not settings.fed_secret:
+        raise InputError("FED_SECRET: not set, expected the deployment's secret")
+    return Platform(base_url.rstrip("/"), settings.fed_secret.encode())
+
+
+@contextmanager
+def _database(
+    settings: Settings, home: Home
+) -> Iterator[tuple[str, str, Callable[[], None]]]:
+    """Yield the database's URL, its description, and what waits until it answers."""
+    from fedwhisk.database import EmbeddedDatabase, answers
+
+    if settings.mongodb_url:
+
+        def check() -> None:
+            if not answers(settings.mongodb_url, timeout_s=DATABASE_S):
+                raise OperatorError(
+                    f"MONGODB_URL: no database answered in {DATABASE_S:g} s"
+                )
+
+        yield settings.mongodb_url, "the MongoDB of MONGODB_URL", check
+        return
+    database = EmbeddedDatabase(home.database, home.logs / "database.log")
+    try:
+        database.start()
+        yield database.url, f"embedded, in {home.database}", database.wait
+    finally:
+        database.stop()
+
+
+def _build_actions() -> None:
+    from actions.build import BuildError, build
+
+    try:
+        build(TARGET)
+    except BuildError as error:
+        raise OperatorError(f"the actions cannot be built: {error}") from error
+
+
+@contextmanager
+def _host(
+    settings: Settings, home: Home, port: int, *, or_any: bool
+) -> Iterator[HostServer]:
+    from fedwhisk.host.server import HostServer, PortBusy
+    from fedwhisk.host.settings import HostSettings
+
+    def start(wanted: int) -> HostServer:
+        limits = HostSettings(
+            port=wanted,
+            home=home.host,
+            invocations_per_minute=budget(settings),
+            concurrent_invocations=CONCURRENT_CALLS,
+        )
+        return HostServer(limits).start()
+
+    try:
+        host = start(port)
+    except PortBusy as error:
+        if not or_any:
+            raise OperatorError(str(error)) from error
+        host = start(0)
+    try:
+        yield host
+    finally:
+        host.close()
+
+
+def budget(settings: Settings) -> int:
+    """Return the calls a minute that the embedded platform allows."""
+    return settings.calls_per_minute or CALLS_PER_MINUTE
+
+
+def _deploy(settings: Settings, host: HostServer, url: str, secret: bytes) -> None:
+    from fedwhisk.deploy import deploy_manifest
+
+    environment = {
+        "ACTIONS_TARGET": TARGET,
+        "MONGODB_URL": url,
+        "MONGODB_DATABASE": settings.mongodb_database,
+        "FED_SECRET": secret.decode(),
+        "FED_SECRET_PREVIOUS": settings.fed_secret_previous,
+        "CALLS_PER_MINUTE": str(budget(settings)),
+    }
+    deploy_manifest(MANIFEST, apihost=host.url, auth=host.auth, environment=environment)
