@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,9 @@ from fedclient.transport import HttpTransport
 from fedcore import codec, messages, tokens
 from fedcore.codec import Layout
 from fedcore.messages import Report
+from fedwhisk import config
 from fedwhisk.errors import OperatorError
+from fedwhisk.platform import Where, reach
 
 PATIENCE_S = 20.0
 FETCHES = 3
@@ -98,3 +101,13 @@ class Operator:
             raise OperatorError(error.message) from error
         except Unreachable as error:
             raise OperatorError(f"{self.base_url}: {error}") from error
+
+
+@contextmanager
+def operating(on: Where) -> Iterator[Operator]:
+    """Yield the operator of a deployment, as the settings describe it."""
+    with (
+        reach(config.load(), on) as platform,
+        Operator(platform.base_url, platform.secret) as operator,
+    ):
+        yield operator

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,21 +50,27 @@ class Platform:
     Attributes:
         base_url: where the actions are.
         secret: what its tokens are derived from.
-        database: what keeps its state, in words.
+        words: what keeps its state, in words.
         apihost: its REST API, if it is ours.
+        auth: the key of its namespace there, if it is ours.
         stats: what its host has done, if it runs in this process.
     """
 
     base_url: str
     secret: bytes
-    database: str = ""
+    words: str = ""
     apihost: str = ""
+    auth: str = field(default="", repr=False)
     stats: Callable[[], HostStats] | None = None
 
 
 @contextmanager
 def embedded(
-    settings: Settings, *, port: int = PORT, or_any: bool = False
+    settings: Settings,
+    *,
+    port: int = PORT,
+    or_any: bool = False,
+    address: str = "127.0.0.1",
 ) -> Iterator[Platform]:
     """Start database and host, deploy the actions; stop all of it at the end.
 
@@ -72,6 +78,7 @@ def embedded(
         settings: the deployment's.
         port: where the host shall listen; 0 takes a free one.
         or_any: take a free port if that one is busy.
+        address: where it listens; `0.0.0.0` lets clients elsewhere in.
 
     Raises:
         OperatorError: the home is in use, the port is busy, the database cannot be
@@ -81,13 +88,14 @@ def embedded(
     with home.held(), _database(settings, home) as (url, words, ready):
         secret = home.secret(settings)
         _build_actions()
-        with _host(settings, home, port, or_any=or_any) as host:
+        limits = HostLimits(home.host, budget(settings), address)
+        with _host(limits, port, or_any=or_any) as host:
             ready()
             _deploy(settings, host, url, secret)
             base_url = f"{host.web_url}/{PACKAGE}"
             running = Running(os.getpid(), base_url, host.url)
             with home.announced(running):
-                yield Platform(base_url, secret, words, host.url, host.stats)
+                yield Platform(base_url, secret, words, host.url, host.auth, host.stats)
 
 
 @contextmanager
@@ -168,21 +176,29 @@ def _build_actions() -> None:
         raise OperatorError(f"the actions cannot be built: {error}") from error
 
 
+@dataclass(frozen=True)
+class HostLimits:
+    """Where the host keeps its state, what it allows a minute, where it listens."""
+
+    home: Path
+    calls_per_minute: int
+    address: str
+
+
 @contextmanager
-def _host(
-    settings: Settings, home: Home, port: int, *, or_any: bool
-) -> Iterator[HostServer]:
+def _host(limits: HostLimits, port: int, *, or_any: bool) -> Iterator[HostServer]:
     from fedwhisk.host.server import HostServer, PortBusy
     from fedwhisk.host.settings import HostSettings
 
     def start(wanted: int) -> HostServer:
-        limits = HostSettings(
+        settings = HostSettings(
+            host=limits.address,
             port=wanted,
-            home=home.host,
-            invocations_per_minute=budget(settings),
+            home=limits.home,
+            invocations_per_minute=limits.calls_per_minute,
             concurrent_invocations=CONCURRENT_CALLS,
         )
-        return HostServer(limits).start()
+        return HostServer(settings).start()
 
     try:
         host = start(port)

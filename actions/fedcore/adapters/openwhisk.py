@@ -47,17 +47,23 @@ def _respond(
 ) -> Arguments:
     try:
         services = deployment.services(deployment.read(args))
-        return render(action.run(_fields(action, args), _credentials(args), services))
+        answer = action.run(
+            _fields(args),
+            _credentials(args),
+            services,
+            from_query=args.get("__ow_method") == "get",
+        )
+        return render(answer)
     except FedError as error:
-        answer = _answer(error.status, error.body())
+        failure = _answer(error.status, error.body())
         LOG.info("%s refused: %s %s", action.name, error.code, error.message)
     except Exception as error:  # noqa: BLE001 - the last line before the platform
         # The caller learns nothing of our insides; the activation's log does, without
         # the values that were at hand.
         _log_without_values(action.name, error)
         message = f"{action.name} failed ({type(error).__name__})"
-        answer = _answer(500, FedError(message).body())
-    return {wrap: answer} if wrap else answer
+        failure = _answer(500, FedError(message).body())
+    return {wrap: failure} if wrap else failure
 
 
 def _http(answer: msgspec.Struct) -> Arguments:
@@ -85,25 +91,18 @@ def _credentials(args: Arguments) -> Credentials:
     return Credentials(token=str(headers.get(TOKEN_HEADER, "")))
 
 
-def _fields(action: Action[Any], args: Arguments) -> Arguments:
-    """Return the request's own fields; a query string's texts become numbers."""
+def _fields(args: Arguments) -> Arguments:
+    """Return the request's own fields."""
     if "__ow_body" in args:
         raise InvalidRequest(
             "body: found something else, expected one JSON object "
             "(content-type: application/json)"
         )
-    fields = {
+    return {
         name: value
         for name, value in args.items()
         if name not in deployment.BOUND and not name.startswith("__ow_")
     }
-    if args.get("__ow_method") == "get":
-        return {name: _number(value) for name, value in fields.items()}
-    return fields
-
-
-def _number(text: Any) -> Any:
-    return int(text) if isinstance(text, str) and text.isdigit() else text
 
 
 def _log_without_values(name: str, error: Exception) -> None:

@@ -71,14 +71,21 @@ class Action(Generic[R]):
     names_experiment: bool = True
 
     def run(
-        self, fields: dict[str, Any], credentials: Credentials, services: Services
+        self,
+        fields: dict[str, Any],
+        credentials: Credentials,
+        services: Services,
+        *,
+        from_query: bool = False,
     ) -> msgspec.Struct:
         """Read a request, check its caller, and answer it.
+
+        A query string knows texts alone: `from_query` lets them stand for numbers.
 
         Raises:
             FedError: the request is refused; nothing has changed.
         """
-        request = read(fields, self.request)
+        request = read(fields, self.request, strict=not from_query)
         caller = self._authorise(request, credentials, services)
         return self.handle(request, caller, services)
 
@@ -169,13 +176,13 @@ def _not_known(credentials: Credentials, action: str) -> Unauthenticated:
     return Unauthenticated(f"X-Fed-Token: not a token of this deployment for {action}")
 
 
-def read(fields: dict[str, Any], kind: type[R]) -> R:
+def read(fields: dict[str, Any], kind: type[R], *, strict: bool = True) -> R:
     """Turn plain values into a request.
 
     Raises:
         InvalidRequest: names the field, what was found and what was expected.
     """
     try:
-        return msgspec.convert(fields, kind)
+        return msgspec.convert(fields, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise InvalidRequest(str(error)) from None

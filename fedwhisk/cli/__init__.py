@@ -1,0 +1,50 @@
+"""The command line: one module a command, registered here.
+
+Modules import what a command needs when it runs, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from fedwhisk.cli import (
+    clean,
+    client,
+    experiments,
+    export,
+    predict,
+    run,
+    status,
+    up,
+)
+from fedwhisk.errors import OperatorError
+
+app = typer.Typer(
+    name="fedwhisk",
+    help="Federated learning with no server to keep alive.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("run")(run.run)
+app.command("up")(up.up)
+app.command("start")(experiments.start)
+app.command("stop")(experiments.stop)
+app.command("status")(status.status)
+app.command("watch")(status.watch)
+app.command("client")(client.client)
+app.command("export")(export.export)
+app.command("predict")(predict.predict)
+app.command("clean")(clean.clean)
+
+
+def main() -> None:
+    """Run a command; an error is one sentence and an exit code."""
+    try:
+        app()
+    except OperatorError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,51 @@
+"""`fedwhisk status` and `watch`: how an experiment stands."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+
+from fedwhisk.cli import options
+from fedwhisk.platform import Where
+
+LOOK_S = 1.0
+
+
+def status(
+    experiment: options.Named = None,
+    on: options.On = Where.EMBEDDED,
+    json: options.Json = False,
+) -> None:
+    """Show how an experiment stands, once."""
+    import msgspec
+    from rich.console import Console
+
+    from fedwhisk.operator import operating
+    from fedwhisk.view import picture
+
+    with operating(on) as operator:
+        report = operator.report(experiment)
+    if json:
+        typer.echo(msgspec.json.encode(report).decode())
+        return
+    console = Console()
+    console.print(report.experiment, markup=False, highlight=False)
+    console.print(picture(report))
+
+
+def watch(experiment: options.Named = None, on: options.On = Where.EMBEDDED) -> None:
+    """Show how an experiment goes on, until it has ended."""
+    from fedwhisk.operator import operating
+    from fedwhisk.runner import is_over
+    from fedwhisk.view import chosen_view
+
+    with operating(on) as operator:
+        report = operator.report(experiment)
+        with chosen_view(report.experiment, report.settings) as view:
+            view.show(report)
+            while not is_over(report):
+                time.sleep(LOOK_S)
+                report = operator.report(report.experiment)
+                view.show(report)
+    typer.echo(f"{report.experiment}: {report.state}")

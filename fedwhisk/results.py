@@ -1,0 +1,129 @@
+"""What a run leaves behind: the model, the metrics, the experiment, a picture."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from fedclient import weights
+from fedcore.messages import Report, RoundReport
+from fedwhisk.operator import Model
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run came to. Bytes are of bodies, as its clients sent and got them.
+
+    Attributes:
+        wall_s: seconds from the command to the results.
+        calls_by_action: calls of the clients.
+        http_429: how many of them the platform throttled.
+        peak_rss: largest memory of an action's process, in bytes, by action.
+    """
+
+    wall_s: float
+    calls_by_action: dict[str, int]
+    http_429: int
+    bytes_in: int
+    bytes_out: int
+    peak_rss: dict[str, int]
+
+    @property
+    def calls(self) -> int:
+        """Calls of the clients in all."""
+        return sum(self.calls_by_action.values())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a run: what the experiment says, what it cost, where results are."""
+
+    report: Report
+    totals: Totals
+    folder: Path
+    model: Path | None
+
+    @property
+    def state(self) -> str:
+        """The experiment's state."""
+        return self.report.state
+
+    @property
+    def score(self) -> dict[str, float]:
+        """The newest version's score; empty where there is none."""
+        scored = [each.evaluation for each in self.report.rounds if each.evaluation]
+        return scored[-1] if scored else {}
+
+    def to_json(self) -> str:
+        """Return the run as one JSON object for programs."""
+        trained = [each for each in self.report.rounds if each.round > 0]
+        summary = {
+            "experiment": self.report.experiment,
+            "state": self.state,
+            "rounds": len(trained),
+            "accuracy": self.score.get("accuracy"),
+            "loss": self.score.get("loss"),
+            "wall_s": round(self.totals.wall_s, 3),
+            "train_s": round(sum(training_seconds(each) for each in trained), 3),
+            "calls": self.totals.calls,
+            "calls_by_action": self.totals.calls_by_action,
+            "http_429": self.totals.http_429,
+            "bytes_in": self.totals.bytes_in,
+            "bytes_out": self.totals.bytes_out,
+            "peak_rss": self.totals.peak_rss,
+            "model": str(self.model) if self.model else None,
+            "clients": self.report.enrolled,
+        }
+        return msgspec.json.encode(summary).decode()
+
+
+def training_seconds(each: RoundReport) -> float:
+    """Return the seconds that a round's clients trained, all together.
+
+    The mean is weighted by examples; clients of equal shares make it exact.
+    """
+    return each.metrics.get("train_s", 0.0) * each.updates
+
+
+def write(folder: Path, report: Report, model: Model | None, totals: Totals) -> Outcome:
+    """Write all results into a folder, over those of an earlier run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = None
+    if model is not None:
+        path = folder / "model.safetensors"
+        weights.save(
+            path,
+            model.vector,
+            model.layout,
+            experiment=report.experiment,
+            version=model.version,
+            task=report.settings.task,
+        )
+    write_metrics(folder / "metrics.csv", report.rounds)
+    described = {"experiment": report, "totals": totals}
+    text = msgspec.json.format(msgspec.json.encode(described), indent=2)
+    (folder / "experiment.json").write_bytes(text + b"\n")
+    if any(each.evaluation for each in report.rounds):
+        from fedwhisk.plot import draw
+
+        draw(folder / "accuracy.png", report)
+    return Outcome(report, totals, folder, path)
+
+
+def write_metrics(path: Path, rounds: Sequence[RoundReport]) -> None:
+    """Write one line a round: what happened, the score, the clients' mean metrics."""
+    names = sorted({name for each in rounds for name in each.metrics})
+    head = ["round", "seconds", "updates", "examples", "attempts", "late", "refused"]
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow([*head, "accuracy", "loss", *names])
+        for each in rounds:
+            score = each.evaluation or {}
+            row: list[float | None]
+            row = [each.round, round(each.seconds, 3), each.updates, each.examples]
+            row += [each.attempts, len(each.late), len(each.refused)]
+            row += [score.get("accuracy"), score.get("loss")]
+            table.writerow([*row, *(each.metrics.get(name) for name in names)])

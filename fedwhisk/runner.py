@@ -1,0 +1,179 @@
+"""One run: platform up, clients in, watched to the end, results written.
+
+All state is the platform's, so a run that is cut off anywhere goes on when it is
+started again; nothing here needs to be remembered.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+
+from fedcore import tokens
+from fedcore.messages import Report
+from fedcore.settings import ExperimentSettings
+from fedcore.store.store import EVALUATION_TRIES
+from fedwhisk.config import Settings
+from fedwhisk.errors import OperatorError
+from fedwhisk.home import Home
+from fedwhisk.operator import Operator
+from fedwhisk.platform import Platform, Where, attached, embedded, remote
+from fedwhisk.pool import ClientPool
+from fedwhisk.pool_messages import Start
+from fedwhisk.results import Outcome, Totals, write
+from fedwhisk.view import View
+
+LOOK_S = 0.5
+"""Seconds between two looks at the experiment."""
+
+ENDED = ("finished", "failed", "stopped")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be run.
+
+    Attributes:
+        name: the experiment.
+        settings: its settings.
+        out: the folder for its results.
+        at_once: how many clients may train at the same moment.
+        port: where the embedded host listens, if that port is free.
+        on: which deployment serves the actions.
+    """
+
+    name: str
+    settings: ExperimentSettings
+    out: Path
+    at_once: int
+    port: int
+    on: Where
+
+
+class Runner:
+    """Runs one job; `started` is the monotonic time from which its wall time counts."""
+
+    def __init__(
+        self, job: Job, settings: Settings, view: View, started: float
+    ) -> None:
+        self._job = job
+        self._settings = settings
+        self._view = view
+        self._started = started
+        self._home = Home(settings.fedwhisk_home)
+
+    def run(self) -> Outcome:
+        """Run the job to its end and write its results.
+
+        Raises:
+            OperatorError: something cannot be started, or all clients have given up.
+            KeyboardInterrupt: a person or a signal asked for the end.
+        """
+        signal.signal(signal.SIGTERM, _interrupt)
+        self._home.make()
+        pool = ClientPool(
+            self._job.settings.task,
+            data_dir=self._settings.data_dir,
+            logs=self._home.logs,
+        )
+        try:
+            pool.warm_up()  # first: loading torch takes longest
+            with self._platform() as platform:
+                return self._train(platform, pool)
+        finally:
+            pool.stop()
+
+    @contextmanager
+    def _platform(self) -> Iterator[Platform]:
+        job = self._job
+        if job.on is not Where.EMBEDDED:
+            yield remote(self._settings, job.on)
+            return
+        running = attached(self._settings)
+        if running is not None:
+            yield running
+            return
+        with embedded(self._settings, port=job.port, or_any=True) as started:
+            yield started
+
+    def _train(self, platform: Platform, pool: ClientPool) -> Outcome:
+        job = self._job
+        self._view.say(f"actions at {platform.base_url} (database: {platform.words})")
+        with Operator(platform.base_url, platform.secret) as operator:
+            raw = msgspec.to_builtins(job.settings)
+            stored = operator.start(job.name, raw, resume=True)
+            if stored.state == "finished":
+                self._view.say(f"{job.name} is finished already")
+            else:
+                verb = "starts" if stored.created else "goes on"
+                self._view.say(f"{job.name} {verb}: {job.settings.clients} clients")
+                pool.start(self._clients(platform))
+            report = self._watch(operator, pool)
+            pool.stop()
+            return self._finish(operator, platform, pool, report)
+
+    def _clients(self, platform: Platform) -> Start:
+        width = len(str(self._job.settings.clients - 1))
+        names = [f"client-{i:0{width}}" for i in range(self._job.settings.clients)]
+        data_dir = self._settings.data_dir
+        return Start(
+            base_url=platform.base_url,
+            experiment=self._job.name,
+            enrolment_token=tokens.enrolment_token(platform.secret),
+            names=names,
+            at_once=self._job.at_once,
+            data_dir=str(data_dir.absolute()) if data_dir else None,
+            logs=str(self._home.logs),
+        )
+
+    def _watch(self, operator: Operator, pool: ClientPool) -> Report:
+        while True:
+            report = operator.report(self._job.name)
+            self._view.show(report)
+            if is_over(report):
+                return report
+            for ended in pool.events():
+                if ended.status != 0:
+                    self._view.say(f"{ended.client} ended: {ended.message}")
+            if len(pool.given_up) >= self._job.settings.clients:
+                raise OperatorError(
+                    f"all clients have given up: {next(iter(pool.given_up.values()))}"
+                )
+            time.sleep(LOOK_S)
+
+    def _finish(
+        self, operator: Operator, platform: Platform, pool: ClientPool, report: Report
+    ) -> Outcome:
+        totals = Totals(
+            wall_s=time.monotonic() - self._started,
+            calls_by_action=dict(pool.calls),
+            http_429=pool.throttled,
+            bytes_in=pool.bytes_in,
+            bytes_out=pool.bytes_out,
+            peak_rss=dict(platform.stats().peak_rss) if platform.stats else {},
+        )
+        model = operator.model(self._job.name) if report.version >= 0 else None
+        return write(self._job.out, report, model, totals)
+
+
+def is_over(report: Report) -> bool:
+    """Tell whether nothing more will happen: ended, and all that can be is scored."""
+    if report.state not in ENDED:
+        return False
+    if not report.settings.evaluate or report.state == "failed":
+        return True
+    return all(
+        each.evaluation is not None or each.evaluation_tries >= EVALUATION_TRIES
+        for each in report.rounds
+    )
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

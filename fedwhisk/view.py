@@ -1,0 +1,198 @@
+"""What a person sees of an experiment: a live view on a terminal, else plain lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from fedcore.messages import Report, RoundReport
+from fedcore.settings import ExperimentSettings
+
+if TYPE_CHECKING:
+    from fedwhisk.results import Outcome
+
+RECENT = 8
+"""Rounds that the live view lists."""
+
+
+class View(Protocol):
+    """Where a command shows what happens."""
+
+    def say(self, line: str) -> None:
+        """Show a line for good."""
+
+    def show(self, report: Report) -> None:
+        """Show how the experiment stands."""
+
+    def summary(self, outcome: Outcome) -> None:
+        """Show the end of a run."""
+
+
+class PlainView:
+    """One line an event, for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._seen: set[str] = set()
+
+    def say(self, line: str) -> None:
+        """See `View`."""
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def show(self, report: Report) -> None:
+        """Say what is new since the last report."""
+        for line in _events(report):
+            if line not in self._seen:
+                self._seen.add(line)
+                self.say(line)
+
+    def summary(self, outcome: Outcome) -> None:
+        """See `View`."""
+        show_summary(self._console, outcome)
+
+
+class LiveView:
+    """A view that stays in its place and changes."""
+
+    def __init__(self, console: Console, live: Live) -> None:
+        self._console = console
+        self._live = live
+
+    def say(self, line: str) -> None:
+        """See `View`."""
+        self._console.print(line, markup=False, highlight=False)
+
+    def show(self, report: Report) -> None:
+        """See `View`."""
+        self._live.update(picture(report))
+
+    def summary(self, outcome: Outcome) -> None:
+        """See `View`."""
+        show_summary(self._console, outcome)
+
+
+@contextmanager
+def chosen_view(
+    name: str, settings: ExperimentSettings, *, quiet: bool = False
+) -> Iterator[View]:
+    """Yield the view that fits: live on a terminal; on standard error if `quiet`."""
+    console = Console(stderr=quiet)
+    head = (
+        f"{name}: {settings.task}, {settings.clients} clients, {settings.rounds} rounds"
+    )
+    console.print(head, markup=False, highlight=False, soft_wrap=True)
+    if not console.is_terminal or (quiet and not sys.stderr.isatty()):
+        yield PlainView(console)
+        return
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        yield LiveView(console, live)
+
+
+def _events(report: Report) -> Iterator[str]:
+    if report.state == "enrolling":
+        yield f"{report.enrolled} of {report.settings.clients} clients enrolled"
+    for each in report.rounds:
+        yield (
+            f"round {each.round} closed: {each.updates} updates, "
+            f"{each.examples} examples, {each.seconds:.1f} s"
+        )
+        if each.evaluation:
+            accuracy, loss = each.evaluation["accuracy"], each.evaluation["loss"]
+            yield f"version {each.round}: accuracy {accuracy:.4f}, loss {loss:.4f}"
+    if report.state in ("finished", "failed", "stopped"):
+        reason = f": {report.reason}" if report.reason else ""
+        yield f"{report.experiment} {report.state}{reason}"
+
+
+def picture(report: Report) -> Group:
+    """Return the live view of an experiment."""
+    settings = report.settings
+    done = max(report.version, 0)
+    line = Text(f"{report.state}   ", style="bold")
+    line.append(f"{report.enrolled} of {settings.clients} clients   ", style="default")
+    line.append(_live_words(report), style="default")
+    left = time_left(report)
+    words = f"{done} of {settings.rounds} rounds"
+    words += f", about {_span(left)} left" if left is not None else ""
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(ProgressBar(total=settings.rounds, completed=done, width=40), words)
+    return Group(line, bar, rounds_table(report.rounds[-RECENT:]))
+
+
+def _live_words(report: Report) -> str:
+    live = report.live
+    if live is None or report.state != "running":
+        return report.reason or ""
+    attempt = f", attempt {live.attempt}" if live.attempt > 1 else ""
+    return (
+        f"round {live.round} {live.state}: {len(live.accepted)} of {live.target} "
+        f"updates{attempt}"
+    )
+
+
+def time_left(report: Report) -> float | None:
+    """Guess the seconds until the end from the rounds so far; None before the first."""
+    trained = [each.seconds for each in report.rounds if each.round > 0]
+    if not trained or report.live is None or report.state != "running":
+        return None
+    usual = sum(trained) / len(trained)
+    elapsed = min(report.now - report.live.opened, usual)
+    rounds = report.settings.rounds - report.live.round + 1
+    return max(0.0, rounds * usual - elapsed)
+
+
+def rounds_table(rounds: list[RoundReport]) -> Table:
+    """Return the rounds as a table."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in ("round", "updates", "examples", "seconds", "accuracy", "loss", "late"):
+        table.add_column(head, justify="right")
+    for each in rounds:
+        score = each.evaluation or {}
+        table.add_row(
+            str(each.round),
+            str(each.updates),
+            f"{each.examples:,}",
+            f"{each.seconds:.1f}",
+            f"{100 * score['accuracy']:.2f} %" if score else "",
+            f"{score['loss']:.4f}" if score else "",
+            str(len(each.late) or ""),
+        )
+    return table
+
+
+def show_summary(console: Console, outcome: Outcome) -> None:
+    """Print the rounds, the totals and where the results are."""
+    console.print(rounds_table(outcome.report.rounds))
+    totals = outcome.totals
+    score = outcome.score
+    lines = []
+    if score:
+        accuracy, loss = 100 * score["accuracy"], score["loss"]
+        lines.append(("accuracy", f"{accuracy:.2f} % (loss {loss:.4f})"))
+    lines.append(("wall time", f"{totals.wall_s:.1f} s"))
+    if totals.calls:
+        by_action = sorted(totals.calls_by_action.items(), key=lambda item: -item[1])
+        listed = ", ".join(f"{name} {count}" for name, count in by_action)
+        lines.append(("calls", f"{totals.calls} ({listed}; 429: {totals.http_429})"))
+        sent, got = totals.bytes_out / 1e6, totals.bytes_in / 1e6
+        lines.append(("traffic", f"{sent:.1f} MB sent, {got:.1f} MB received"))
+    if totals.peak_rss:
+        largest = max(totals.peak_rss, key=lambda name: totals.peak_rss[name])
+        size = totals.peak_rss[largest] / 1e6
+        lines.append(("memory", f"{size:.0f} MB at most, in {largest}"))
+    lines.append(("results", f"{outcome.folder}/"))
+    for word, text in lines:
+        console.print(f"{word:>9}  {text}", markup=False, highlight=False)
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
