@@ -6,6 +6,7 @@ import base64
 import io
 import time
 import zipfile
+from functools import cached_property
 from typing import Any
 
 import requests
@@ -56,11 +57,15 @@ class OpenWhisk:
         self.namespaces = f"{self.host}/api/v1/namespaces"
         self.here = f"{self.namespaces}/_"
 
+    @cached_property
+    def namespace(self) -> str:
+        """The namespace's name."""
+        return str(self.session.get(self.namespaces).json()[0])
+
     @property
     def web(self) -> str:
         """Where the namespace's web actions are."""
-        name = self.session.get(self.namespaces).json()[0]
-        return f"{self.host}/api/v1/web/{name}"
+        return f"{self.host}/api/v1/web/{self.namespace}"
 
     def get(self, path: str, **query: Any) -> requests.Response:
         return self.session.get(f"{self.here}/{path}", params=query)

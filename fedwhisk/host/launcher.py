@@ -29,6 +29,8 @@ def open_channel() -> tuple[BinaryIO, BinaryIO]:
 
 def load(main: str) -> Entry | str:
     """Import the action as `main__`: its entry function, or why it can't run."""
+    if not os.access("main__.py", os.R_OK):
+        return NO_BINARY
     sys.path.insert(0, os.getcwd())  # noqa: PTH109
     try:
         import main__  # type: ignore[import-not-found]

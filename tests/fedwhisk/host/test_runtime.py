@@ -75,7 +75,7 @@ def test_an_init_parameter_is_an_environment_variable(whisk):
         ("import sys\ndef main(a):\n sys.exit(1)", "command exited"),
         ("import os\ndef main(a):\n os._exit(1)", "command exited"),
         ("def main(a:", "The action failed to generate or locate a binary."),
-        ("#!/bin/sh\necho", "Cannot start action."),
+        ("#!/bin/sh\necho", "The action failed to generate or locate a binary."),
         ("raise ValueError", "Cannot start action. Check logs for details."),
         ("import sys; sys.exit(1)", "Cannot start action. Check logs for details."),
         ("def other(a): pass", "Cannot start action. Check logs for details."),
@@ -101,8 +101,8 @@ def test_an_exception_is_an_application_error_and_its_process_goes_on(whisk):
 
 def test_a_zip_imports_its_packages_and_names_its_entry_function(whisk):
     files = {
-        "__main__.py": "from pack.inner import VALUE\ndef go(a):\n return {'v': VALUE}\n",
-        "pack/inner.py": "VALUE = 7\n",
+        "__main__.py": "from pack.inner import V\ndef go(a):\n return {'v': V}\n",
+        "pack/inner.py": "V = 7\n",
     }
     whisk.action("zip", zipped(files), main="go")
     assert whisk.call("zip", result="true").json() == {"v": 7}
