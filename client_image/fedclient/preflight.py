@@ -65,7 +65,7 @@ def _judge(refusal: Refused, config: ClientConfig) -> tuple[bool, str]:
 
 def main() -> int:
     """Print the verdict; return the exit status."""
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.basicConfig(level=logging.ERROR)  # retries are not the verdict
     try:
         passed, sentence = verdict(environment.read(os.environ))
     except BadEnvironment as error:
