@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
@@ -88,7 +89,7 @@ def _find(wanted: ImageSet, data_dir: Path | None) -> Path:
 
 def _arrays(path: Path, keys: tuple[str, str]) -> tuple[Bytes, Bytes]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, NpzFile(stream, allow_pickle=False) as file:
             missing = [key for key in KEYS if key not in file.files]
             if missing:
                 raise DataError(
