@@ -1,0 +1,52 @@
+# `make run` trains, `make test` checks, `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+ARGS ?=
+
+# uv from PATH, else one of our own in the project's folder.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --frozen --no-sync
+export PATH := $(CURDIR)/.uv/bin:$(PATH)
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+
+$(CURDIR)/.uv/bin/uv .uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check uv
+
+# Bytecode is compiled even where PYTHONDONTWRITEBYTECODE is set: importing torch
+# takes twice as long without.
+.venv/.synced: uv.lock pyproject.toml $(filter .uv/bin/uv,$(UV))
+	$(UV) sync --frozen --quiet --compile-bytecode
+	@touch $@
+
+install: .venv/.synced  ## install everything into .venv
+
+run: install  ## train the default experiment (ARGS="--rounds 2" passes options on)
+	@$(RUN) fedwhisk run $(ARGS)
+
+actions: install  ## build the actions' zips into build/actions
+	@$(RUN) python actions/build.py 3.11
+	@$(RUN) python actions/build.py local
+
+lint: install  ## formatting, lint, layers, types
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) lint-imports --no-logo
+	$(RUN) mypy
+
+test: lint  ## lint, types and all tests
+	$(RUN) pytest $(ARGS)
+
+conformance: install  ## the probes against APIHOST=… AUTH=… (else the embedded host)
+	$(if $(APIHOST),APIHOST="$(APIHOST)" AUTH="$(AUTH)") $(RUN) pytest tests/conformance $(ARGS)
+
+bench: install  ## the same job on plain PyTorch, here, and on Flower (ARGS=--quick)
+	@$(RUN) python -m bench $(ARGS)
+
+clean:  ## remove what was built and the embedded platform's state
+	rm -rf build .fedwhisk runs .mypy_cache .pytest_cache .ruff_cache
+
+.PHONY: help install run actions lint test conformance bench clean
