@@ -88,9 +88,14 @@ class MongoDatabase:
             raise DatabaseUnavailable(
                 f"MONGODB_URL cannot be used ({type(error).__name__})"
             ) from None
+        self._client = client
         self._database = client.get_database(
             name, write_concern=WriteConcern(w="majority", j=True)
         )
+
+    def close(self) -> None:
+        """Close the connections; a process that ends need not."""
+        self._client.close()
 
     @_available
     def prepare(self) -> None:

@@ -1,0 +1,174 @@
+"""One promise, two keepers: every test runs in memory and on the embedded database."""
+
+import threading
+from itertools import count
+
+import pytest
+
+from fedcore.errors import DatabaseUnavailable
+from fedcore.store.memory import MemoryDatabase
+from fedcore.store.mongo import MongoDatabase
+from fedwhisk.database import EmbeddedDatabase
+
+names = (f"contract{number}" for number in count())
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("database")
+    with EmbeddedDatabase(folder / "data", folder / "log") as running:
+        yield running.url
+
+
+@pytest.fixture(params=["memory", "mongo"])
+def database(request):
+    if request.param == "memory":
+        yield MemoryDatabase()
+        return
+    found = MongoDatabase(request.getfixturevalue("server"), next(names))
+    found.prepare()
+    yield found
+    found.close()
+
+
+def test_a_key_is_taken_once(database) -> None:
+    assert database.insert("models", {"_id": "a", "data": b"first"})
+    assert not database.insert("models", {"_id": "a", "data": b"second"})
+    assert [bytes(found["data"]) for found in database.find("models", {})] == [b"first"]
+
+
+@pytest.mark.parametrize(
+    ("collection", "one", "other"),
+    [
+        ("experiments", {"name": "x"}, {"name": "x"}),
+        ("clients", {"experiment": "e", "name": "n"}, {"experiment": "e", "name": "n"}),
+    ],
+)
+def test_names_are_taken_once_too(database, collection, one, other) -> None:
+    database.prepare()
+    assert database.insert(collection, {"_id": "1"} | one)
+    assert not database.insert(collection, {"_id": "2"} | other)
+    assert database.count(collection, {}) == 1
+
+
+def test_the_same_client_name_is_free_in_another_experiment(database) -> None:
+    assert database.insert("clients", {"_id": "1", "experiment": "e", "name": "n"})
+    assert database.insert("clients", {"_id": "2", "experiment": "f", "name": "n"})
+
+
+DOCUMENT = {
+    "_id": "d",
+    "state": "running",
+    "live": {"number": 3, "cohort": [1, 5], "accepted": {"1": "u"}, "deadline": 9.5},
+    "result": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "matches"),
+    [
+        ({}, True),
+        ({"state": "running", "live.number": 3}, True),
+        ({"live.number": 4}, False),
+        ({"live.cohort": 5}, True),
+        ({"live.cohort": 2}, False),
+        ({"live.accepted.1": {"$exists": True}}, True),
+        ({"live.accepted.2": {"$exists": False}}, True),
+        ({"live.accepted.1": {"$exists": False}}, False),
+        ({"live.deadline": {"$lte": 9.5}}, True),
+        ({"live.deadline": {"$lt": 9.5}}, False),
+        ({"live.deadline": {"$gte": 9, "$lt": 10}}, True),
+        ({"live.deadline": {"$gt": 9.5}}, False),
+        ({"live.missing": {"$lt": 1}}, False),
+        ({"state": {"$in": ["failed", "running"]}}, True),
+        ({"state": {"$in": []}}, False),
+        ({"state": {"$ne": "failed"}}, True),
+        ({"missing": {"$ne": True}}, True),
+        ({"result": None}, True),
+        ({"missing": None}, True),
+        ({"state": None}, False),
+    ],
+)
+def test_filters_mean_the_same_to_both(database, where, matches) -> None:
+    database.insert("things", DOCUMENT)
+    assert database.count("things", where) == matches
+    assert bool(database.find("things", where)) is matches
+
+
+def test_a_change_applies_whole_and_returns_what_it_made(database) -> None:
+    database.insert("things", DOCUMENT)
+    after = database.update(
+        "things",
+        {"_id": "d", "live.accepted.5": {"$exists": False}},
+        {
+            "$set": {"live.accepted.5": "v", "live.state": "frozen"},
+            "$inc": {"live.count": 1},
+            "$unset": {"live.accepted.1": ""},
+            "$addToSet": {"late": 7},
+        },
+    )
+    assert after["live"]["accepted"] == {"5": "v"}
+    assert (after["live"]["count"], after["live"]["state"]) == (1, "frozen")
+    assert after["late"] == [7]
+    assert database.find("things", {})[0] == after
+
+
+def test_a_change_whose_reason_is_gone_changes_nothing(database) -> None:
+    database.insert("things", DOCUMENT)
+    where = {"_id": "d", "live.number": 2}
+    assert database.update("things", where, {"$set": {"state": "x"}}) is None
+    assert database.find("things", {})[0]["state"] == "running"
+
+
+def test_found_documents_come_in_order_with_the_fields_that_were_asked(database):
+    for key in ("b", "a", "c"):
+        database.insert("things", {"_id": key, "kept": key, "left": b"x"})
+    found = database.find("things", {"_id": {"$gte": "a", "$lt": "c"}}, ("kept",))
+    assert found == [{"_id": "a", "kept": "a"}, {"_id": "b", "kept": "b"}]
+
+
+def test_a_range_goes_at_once(database) -> None:
+    for number in range(5):
+        database.insert("things", {"_id": str(number), "round": number})
+    assert database.delete("things", {"round": {"$lte": 2}}) == 3
+    assert database.count("things", {}) == 2
+
+
+def test_what_was_given_or_returned_is_a_copy(database) -> None:
+    document = {"_id": "d", "list": [1]}
+    database.insert("things", document)
+    document["list"].append(2)
+    database.find("things", {})[0]["list"].append(3)
+    assert database.find("things", {})[0]["list"] == [1]
+
+
+def test_one_of_many_racing_writes_wins(database) -> None:
+    database.insert("things", {"_id": "d", "count": 0})
+    wins = []
+
+    def race(number: int) -> None:
+        where = {"_id": "d", "count": 0}
+        if database.update("things", where, {"$inc": {"count": 1}}):
+            wins.append(number)
+
+    threads = [threading.Thread(target=race, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(wins) == 1
+
+
+def test_a_database_that_is_away_is_named_without_its_address(monkeypatch) -> None:
+    monkeypatch.setattr("fedcore.store.mongo.SERVER_SELECTION_MS", 100)
+    away = MongoDatabase("mongodb://user:hidden@127.0.0.1:9/", "x")
+    with pytest.raises(DatabaseUnavailable, match="did not answer") as caught:
+        away.count("things", {})
+    assert "hidden" not in str(caught.value)
+    assert caught.value.retry_after
+    away.close()
+
+
+def test_a_url_that_cannot_be_read_is_refused_at_once() -> None:
+    with pytest.raises(DatabaseUnavailable, match="MONGODB_URL"):
+        MongoDatabase("http://no.mongo", "x")
