@@ -52,7 +52,8 @@ class Loop:
         experiment: which experiment to join; None joins the open one.
         train_slot: entered while training, to bound how many train at once.
         stay: whether to wait for the next experiment after one has ended.
-        on_enrolled: told True when enrolled, False when there is no place.
+        on_enrolled: told True when enrolled, or welcome as soon as an experiment is
+            open; False when there is no place.
     """
 
     def __init__(
@@ -203,7 +204,8 @@ class Loop:
             seconds = refusal.retry_after or IDLE_S
         else:
             raise refusal
-        self._on_enrolled(False)
+        # Between experiments a client is as ready as it can be.
+        self._on_enrolled(refusal.code == "unknown_experiment")
         log.info("%s; again in %.0f s", refusal, seconds)
         return seconds
 

@@ -125,6 +125,7 @@ def run_client(
     transport = HttpTransport(config.base_url)
     actions = Actions(transport, sleep=pulse.sleep)
     loop = _loop(config, actions, pulse, train_slot)
+    _enrolled(config.enrolled_file, False)  # a killed predecessor may have left it
     try:
         pulse.sleep(start_delay(config.name, config.start_spread_s))
         log.info("finished: %s", loop.run())
