@@ -1,0 +1,107 @@
+"""One release of the chart, worked with as its users do: by helm and kubectl."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+CHART = Path(__file__).parents[2] / "helm" / "fl-clients"
+RELEASE = "fl-clients"
+PATIENCE_S = 900
+
+
+def run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if check:
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def until(wanted: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
+    """Return the first true value of `wanted`."""
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        found = wanted()
+        if found:
+            return found
+        time.sleep(1)
+    raise AssertionError(f"not within {patience_s:.0f} s: {what}")
+
+
+class Fleet:
+    """A release in a namespace of its own."""
+
+    def __init__(self, namespace: str, values: Path, url: str) -> None:
+        self.namespace = namespace
+        self._values = values
+        self._url = url
+
+    def kubectl(self, *arguments: str, check: bool = True) -> str:
+        return run("kubectl", "-n", self.namespace, *arguments, check=check).stdout
+
+    def helm(
+        self, verb: str, *options: str, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        place = ("--namespace", self.namespace)
+        return run("helm", verb, RELEASE, *options, *place, check=check)
+
+    def secret(self, name: str, token: str) -> None:
+        self.kubectl(
+            "create", "secret", "generic", name, f"--from-literal=token={token}"
+        )
+
+    def install(self, *options: str) -> None:
+        self._apply("install", *options)
+
+    def upgrade(self, *options: str, check: bool = True) -> str:
+        return self._apply("upgrade", *options, check=check)
+
+    def _apply(self, verb: str, *options: str, check: bool = True) -> str:
+        done = self.helm(
+            verb,
+            str(CHART),
+            "-f",
+            str(self._values),
+            "--set",
+            f"openwhisk.baseUrl={self._url}",
+            "--set",
+            "enrolment.existingSecret=fl-enrolment",
+            *options,
+            check=check,
+        )
+        return done.stdout + done.stderr
+
+    def pods(self) -> list[dict[str, Any]]:
+        """The client pods that are not on their way out."""
+        found = json.loads(
+            self.kubectl(
+                "get", "pods", "-l", "app.kubernetes.io/component=client", "-o", "json"
+            )
+        )["items"]
+        return [each for each in found if "deletionTimestamp" not in each["metadata"]]
+
+    def ready(self) -> list[str]:
+        """The names of the ready pods."""
+        return [
+            pod["metadata"]["name"]
+            for pod in self.pods()
+            for condition in pod["status"].get("conditions", [])
+            if condition["type"] == "Ready" and condition["status"] == "True"
+        ]
+
+    def wait_ready(self, count: int = 20) -> None:
+        until(lambda: len(self.ready()) == count, f"{count} ready pods")
+
+    def restarts(self, pod: str) -> int:
+        """How often the pod's container was started again."""
+        path = "jsonpath={.status.containerStatuses[0].restartCount}"
+        return int(self.kubectl("get", "pod", pod, "-o", path) or 0)
+
+    def last_end(self, pod: str) -> str:
+        """Why the pod's container ended the last time, if it did."""
+        path = "jsonpath={.status.containerStatuses[0].lastState.terminated.reason}"
+        return self.kubectl("get", "pod", pod, "-o", path)
