@@ -91,7 +91,7 @@ class ManifestMethod(_Strict):
 class ManifestPackage(_Strict):
     """One package."""
 
-    version: str = "0.0.1"
+    version: str | float = "0.0.1"  # YAML reads 1.0 as a number
     license: str = ""
     inputs: dict[str, Any] = {}
     actions: dict[str, ManifestAction] = {}
@@ -225,7 +225,7 @@ def add_package(
     """Add a package, and all that is in it."""
     name = filled.text(name)
     plan.packages[name] = {
-        "version": package.version,
+        "version": str(package.version),
         "publish": False,
         "parameters": filled.parameters(package.inputs),
         "annotations": pairs(filled.value(package.annotations)),
