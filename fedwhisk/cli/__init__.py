@@ -12,6 +12,7 @@ import typer
 from fedwhisk.cli import (
     clean,
     client,
+    clients,
     experiments,
     export,
     predict,
@@ -36,6 +37,7 @@ app.command("stop")(experiments.stop)
 app.command("status")(status.status)
 app.command("watch")(status.watch)
 app.command("client")(client.client)
+app.add_typer(clients.app, name="clients")
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
 app.command("clean")(clean.clean)

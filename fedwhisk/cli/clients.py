@@ -1,0 +1,122 @@
+"""`fedwhisk clients`: a fleet on Kubernetes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fedwhisk.cli import options
+from fedwhisk.platform import Where
+
+if TYPE_CHECKING:
+    from fedcore.messages import Report
+    from fedwhisk.clients import Fleet, Row
+
+app = typer.Typer(help="Look after the clients on Kubernetes.", no_args_is_help=True)
+
+Release = Annotated[str, typer.Option(help="The helm release.")]
+Namespace = Annotated[
+    str | None, typer.Option("--namespace", "-n", help="Its namespace; else yours.")
+]
+Context = Annotated[str | None, typer.Option(help="The kubeconfig's context.")]
+Lines = Annotated[int, typer.Option(min=1, help="How many lines from the end.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines.")]
+RELEASE = "fl-clients"
+
+
+@app.command("list")
+def show(
+    experiment: options.Named = None,
+    release: Release = RELEASE,
+    namespace: Namespace = None,
+    context: Context = None,
+    on: options.On = Where.EMBEDDED,
+) -> None:
+    """Show the pods, and what the experiment knows of their clients."""
+    from fedwhisk.clients import join
+
+    pods = _fleet(release, namespace, context).pods()
+    report = _report(on, experiment)
+    _print(join(pods, report), report)
+
+
+@app.command()
+def logs(
+    name: Annotated[str, typer.Argument(help="The pod, or its number.")],
+    lines: Lines = 50,
+    follow: Follow = False,
+    release: Release = RELEASE,
+    namespace: Namespace = None,
+    context: Context = None,
+) -> None:
+    """Show what a client has written."""
+    fleet = _fleet(release, namespace, context)
+    if name.isdecimal():
+        known = {pod.name.rpartition("-")[2]: pod.name for pod in fleet.pods()}
+        name = known.get(name, name)
+    for line in fleet.logs(name, lines=lines, follow=follow):
+        typer.echo(line)
+
+
+@app.command()
+def scale(
+    count: Annotated[int, typer.Argument(min=0, help="How many clients.")],
+    release: Release = RELEASE,
+    namespace: Namespace = None,
+    context: Context = None,
+) -> None:
+    """Set the number of clients; each keeps its name, its place and its data."""
+    _fleet(release, namespace, context).scale(count)
+    typer.echo(f"{release}: {count} clients wanted")
+
+
+@app.command()
+def restart(
+    release: Release = RELEASE, namespace: Namespace = None, context: Context = None
+) -> None:
+    """Restart all clients, one after the other."""
+    _fleet(release, namespace, context).restart()
+    typer.echo(f"{release}: restarting, one by one")
+
+
+def _fleet(release: str, namespace: str | None, context: str | None) -> Fleet:
+    from fedwhisk.clients import connect
+
+    return connect(release, namespace, context)
+
+
+def _report(on: Where, experiment: str | None) -> Report | None:
+    """Ask how the experiment stands; None if no platform of ours is up here."""
+    from fedwhisk import config
+    from fedwhisk.operator import Operator
+    from fedwhisk.platform import attached, remote
+
+    settings = config.load()
+    platform = attached(settings) if on is Where.EMBEDDED else remote(settings, on)
+    if platform is None:
+        return None
+    with Operator(platform.base_url, platform.secret) as operator:
+        return operator.report(experiment)
+
+
+def _print(rows: list[Row], report: Report | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"experiment {report.experiment}: {report.state}" if report else None
+    table = Table(title=title, box=None, pad_edge=False)
+    for heading in ("pod", "state", "restarts", "client", "assignment", "seen", "s"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        pod, known = row.pod, row.known
+        seen = f"{report.now - known.last_seen:.0f} s ago" if report and known else ""
+        speed = f"{known.train_s:.1f}" if known and known.train_s is not None else ""
+        place = f"{known.index} ({known.rounds} rounds)" if known else ""
+        table.add_row(
+            pod.name, pod.state, str(pod.restarts), place, row.assignment, seen, speed
+        )
+    console = Console()
+    console.print(table)
+    if report is None:
+        console.print("the experiment is not known here: --on says where it is")
