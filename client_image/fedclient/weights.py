@@ -6,6 +6,7 @@ are views on one copy of it. Files carry the names, and where the model comes fr
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     import torch
 
 Array = NDArray[np.float32]
+
+
+SOURCE = "fedwhisk"
+"""The metadata entry that says where a model comes from, as a JSON object."""
 
 
 class ModelError(Exception):
@@ -94,8 +99,13 @@ def save(
     version: int,
     task: str,
 ) -> None:
-    """Write a model to a safetensors file that says where it comes from."""
-    metadata = {"experiment": experiment, "version": str(version), "task": task}
+    """Write a model to a safetensors file that says where it comes from.
+
+    Equal arguments give equal bytes: all of the metadata is one JSON text, because
+    safetensors writes several entries in an order that differs each time.
+    """
+    source = {"experiment": experiment, "version": str(version), "task": task}
+    metadata = {SOURCE: json.dumps(source, sort_keys=True)}
     save_file(arrays(model, layout), path, metadata)
 
 
@@ -108,8 +118,8 @@ def load(path: Path, layout: Layout | None = None) -> ModelFile:
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
-    except (OSError, SafetensorError) as error:
+            metadata = json.loads((file.metadata() or {}).get(SOURCE, "{}"))
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise ModelError(
             f"{path}: not a readable safetensors file ({error})"
         ) from error

@@ -1,0 +1,69 @@
+"""The real command in a home of its own, on few images, for end-to-end tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fedclient import data
+
+SMALL = ["--clients", "4", "--per-round", "2", "--epochs", "3", "--batch-size", "20"]
+IMAGES = 2_000
+
+
+class Machine:
+    """A machine of its own for the `fedwhisk` command: home, data, results."""
+
+    def __init__(self, folder: Path, data_dir: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        unset = ("MONGODB_URL", "FED_SECRET", "BASE_URL_OW", "BASE_URL_AWS")
+        kept = {k: v for k, v in os.environ.items() if k not in unset}
+        here = {"FEDWHISK_HOME": str(self.home), "DATA_DIR": str(data_dir)}
+        self.environment = kept | here
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the command and return it running."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "fedwhisk", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def call(self, *arguments: str, code: int = 0) -> tuple[str, str]:
+        """Run the command to its end; return what it said."""
+        running = self.start(*arguments)
+        out, err = running.communicate(timeout=300)
+        assert running.returncode == code, f"{out}\n{err}"
+        return out, err
+
+    def run(self, *arguments: str) -> dict[str, Any]:
+        """Run a small experiment; return the JSON object at the end."""
+        out, _ = self.call("run", "--json", "--port", "0", *SMALL, *arguments)
+        found: dict[str, Any] = json.loads(out.splitlines()[-1])
+        return found
+
+
+@pytest.fixture(scope="session")
+def few_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the first images of MNIST alone."""
+    with np.load(Path(data.__file__).parent / "data" / "mnist.npz") as whole:
+        few = {key: whole[key][:IMAGES] for key in whole.files}
+    folder = tmp_path_factory.mktemp("data")
+    np.savez(folder / "mnist.npz", **few)
+    return folder
+
+
+@pytest.fixture
+def machine(tmp_path: Path, few_images: Path) -> Machine:
+    return Machine(tmp_path, few_images)

@@ -1,0 +1,179 @@
+"""`fedwhisk run` as a user sees it: real database, host, actions and clients."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from fedclient import data
+from tests.e2e.conftest import SMALL
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_run_learns_and_leaves_its_results(machine, few_images) -> None:
+    end = machine.run("--rounds", "3")
+    assert (end["state"], end["rounds"], end["clients"]) == ("finished", 3, 4)
+    assert end["accuracy"] > 0.5  # chance is 0.1
+    assert end["http_429"] == 0
+    assert end["calls"] == sum(end["calls_by_action"].values())
+    assert end["calls_by_action"]["submit_update"] == 7  # 3 rounds of 2 and one
+    folder = machine.folder / "runs" / end["experiment"]
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "accuracy.png",
+        "experiment.json",
+        "metrics.csv",
+        "model.safetensors",
+    ]
+    lines = (folder / "metrics.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["round", "0", "1", "2", "3"]
+
+    # The same command again has nothing to do, and says so.
+    out, _ = machine.call("run", "--port", "0", *SMALL, "--rounds", "3")
+    assert "is finished already" in out
+
+    # Any version can be exported; the newest is the model of the results.
+    machine.call("export", end["experiment"], "--out", "again.safetensors")
+    exported = (machine.folder / "again.safetensors").read_bytes()
+    assert exported == (folder / "model.safetensors").read_bytes()
+
+    # And it predicts.
+    with np.load(few_images / "mnist.npz") as found:
+        digits, labels = found["x_test"][:20], found["y_test"][:20]
+    names = [f"{number}.png" for number in range(20)]
+    for name, pixels in zip(names, digits, strict=True):
+        Image.fromarray(pixels).resize((56, 56)).save(machine.folder / name)
+    model = str(folder / "model.safetensors")
+    out, _ = machine.call("predict", "--json", model, *names)
+    predicted = [int(each["class"]) for each in json.loads(out)]
+    assert sum(p == label for p, label in zip(predicted, labels, strict=True)) > 8
+
+
+def model_of(machine, end) -> bytes:
+    return (machine.folder / end["model"]).read_bytes()
+
+
+def test_the_same_seed_gives_the_same_model_also_after_kill_9(machine) -> None:
+    settings = ["--rounds", "3", "--experiment", "twin", "--seed", "5"]
+    whole = model_of(machine, machine.run(*settings))
+    machine.call("clean", "--yes")
+
+    cut_off = machine.start("run", "--port", "0", *SMALL, *settings)
+    wait_for(machine, lambda line: line.startswith("round 1 closed"), cut_off)
+    kill_everything(cut_off.pid)
+    cut_off.communicate()
+
+    end = machine.run(*settings)
+    assert end["state"] == "finished"
+    assert end["rounds"] == 3
+    assert model_of(machine, end) == whole
+
+
+def wait_for(machine, said, running) -> None:
+    for line in running.stdout:
+        if said(line):
+            return
+    raise AssertionError(running.stderr.read())
+
+
+def kill_everything(pid: int) -> None:
+    """Kill -9 a command with its database, actions and clients, parents first."""
+    parent = psutil.Process(pid)
+    family = [parent, *parent.children(recursive=True)]
+    for process in family:
+        os.kill(process.pid, signal.SIGKILL)
+    psutil.wait_procs(family[1:], timeout=30)
+
+
+def test_an_interrupted_run_says_how_to_go_on(machine) -> None:
+    running = machine.start("run", "--port", "0", *SMALL, "--rounds", "50")
+    wait_for(machine, lambda line: line.startswith("round 0 closed"), running)
+    children = psutil.Process(running.pid).children(recursive=True)
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "the same command goes on" in out
+    assert "Traceback" not in err
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["run", "--per-round", "30"], "settings.per_round"),
+        (["run", "--rounds", "0"], "settings.rounds: found 0"),
+        (["run", "--lr", "-1"], "settings.lr: found -1"),
+        (["run", "--experiment", "No Slug"], "experiment: found 'No Slug'"),
+        (["run", "--config", "missing.yaml"], "missing.yaml: cannot be read"),
+        (["run", "--on", "openwhisk"], "BASE_URL_OW: not set"),
+        (["status", "--on", "aws"], "BASE_URL_AWS: not set"),
+        (["predict", "missing.safetensors", "x.png"], "missing.safetensors"),
+    ],
+)
+def test_wrong_input_is_one_sentence_and_starts_nothing(machine, arguments, complaint):
+    _, err = machine.call(*arguments, code=2)
+    assert err.startswith("error: ")
+    assert complaint in err
+    assert len(err.splitlines()) == 1
+    assert not (machine.home / "database").exists()
+
+
+def test_an_unreadable_image_is_named(machine) -> None:
+    shipped = Path(data.__file__).parent / "data" / "mnist.npz"
+    from fedclient import tasks, weights
+
+    task = tasks.find("mnist")
+    model = machine.folder / "m.safetensors"
+    weights.save(
+        model,
+        task.initial_model(0),
+        task.layout,
+        experiment="e",
+        version=0,
+        task="mnist",
+    )
+    _, err = machine.call("predict", str(model), str(shipped), code=2)
+    assert "mnist.npz" in err
+
+
+def test_a_database_that_is_away_is_said(machine) -> None:
+    machine.environment["MONGODB_URL"] = "mongodb://127.0.0.1:9/"
+    _, err = machine.call("status", code=1)
+    assert err.startswith("error: MONGODB_URL: no database answered")
+
+
+def test_a_busy_port_is_said_and_a_run_takes_another(machine) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        _, err = machine.call("up", "--port", str(port), code=1)
+    assert str(port) in err
+
+
+def test_a_platform_that_is_up_serves_other_commands(machine) -> None:
+    up = machine.start("up", "--port", "0")
+    for line in up.stdout:
+        if line.startswith("ready"):
+            break
+    started = time.time()
+    out, _ = machine.call("start", "--experiment", "served", *SMALL, "--rounds", "1")
+    assert "served: stored, enrolling" in out
+    out, _ = machine.call("status", "served", "--json")
+    assert json.loads(out)["created"] >= started - 1
+    out, _ = machine.call("stop", "served")
+    assert "served: stopped" in out
+    _, err = machine.call("clean", "--yes", code=1)
+    assert "in use" in err
+    up.send_signal(signal.SIGTERM)
+    up.communicate(timeout=30)
+    assert up.returncode == 0
