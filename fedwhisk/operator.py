@@ -58,6 +58,10 @@ class Operator:
         request = messages.StopExperiment(experiment=name)
         return self._call("stop_experiment", request, messages.Stopped)
 
+    def advance(self) -> None:
+        """Move on whatever is overdue, in every experiment that runs."""
+        self._call("advance_round", messages.AdvanceRound(), messages.Advanced)
+
     def report(self, name: str | None = None) -> Report:
         """Return how an experiment stands; no name means the newest."""
         return self._call("status", messages.Status(experiment=name), Report)

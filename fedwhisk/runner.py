@@ -112,6 +112,9 @@ class Runner:
             if stored.state == "finished":
                 self._view.say(f"{job.name} is finished already")
             else:
+                # A round that was cut off goes on at once; and the aggregation is warm
+                # before it is needed, while the clients' torch is still loading.
+                operator.advance()
                 verb = "starts" if stored.created else "goes on"
                 self._view.say(f"{job.name} {verb}: {job.settings.clients} clients")
                 pool.start(self._clients(platform))
