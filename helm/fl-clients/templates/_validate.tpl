@@ -29,6 +29,12 @@
 {{- $wrong = append $wrong (printf "extraEnv: found %s, which the chart sets itself" .name) -}}
 {{- end -}}
 {{- end -}}
+{{- range list "name" "instance" "component" -}}
+{{- $label := printf "app.kubernetes.io/%s" . -}}
+{{- if hasKey $.Values.podLabels $label -}}
+{{- $wrong = append $wrong (printf "podLabels: found %s, by which the chart finds its pods" $label) -}}
+{{- end -}}
+{{- end -}}
 {{- $full := include "fl-clients.fullname" . -}}
 {{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $full) -}}
 {{- $wrong = append $wrong (printf "fullnameOverride or the release's name: found %q, expected lower-case letters, digits and inner hyphens, a letter first" $full) -}}

@@ -1,0 +1,121 @@
+"""The table of clients, and what is said where there is no cluster to ask."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fedcore.messages import ClientReport, LiveReport, Report
+from fedcore.settings import ExperimentSettings
+from fedwhisk.clients import Pod, connect, join
+from fedwhisk.errors import OperatorError
+
+PODS = [Pod(f"fl-clients-{n}", f"fed/fl-clients-{n}", "ready", 0) for n in range(5)]
+
+
+def report(state: str = "running", live: LiveReport | None = None) -> Report:
+    """Clients 0 to 3 enrolled in pods 3 to 0; pod 4 did not."""
+    clients = [
+        ClientReport(
+            index=index,
+            name=f"fed/fl-clients-{3 - index}",
+            last_seen=90.0,
+            due=100.0,
+            rounds=2,
+            train_s=1.5,
+            revoked=False,
+        )
+        for index in range(4)
+    ]
+    return Report(
+        experiment="e",
+        id="0",
+        state=state,
+        reason=None,
+        settings=ExperimentSettings(),
+        parameters=10,
+        version=1,
+        enrolled=4,
+        live=live,
+        rounds=[],
+        clients=clients,
+        created=0.0,
+        ended=None,
+        now=100.0,
+    )
+
+
+LIVE = LiveReport(
+    round=2,
+    state="training",
+    attempt=1,
+    cohort=[0, 1, 2],
+    target=2,
+    quorum=2,
+    accepted=[1],
+    refused={"2": "too long"},
+    late=[],
+    opened=80.0,
+    deadline=680.0,
+)
+
+
+def test_a_pod_stands_beside_what_the_experiment_knows_of_its_client() -> None:
+    rows = join(PODS, report(live=LIVE))
+    assert [row.known and row.known.index for row in rows] == [3, 2, 1, 0, None]
+    assert [row.assignment for row in rows] == [
+        "wait",
+        "refused in round 2",
+        "done with round 2",
+        "at round 2",
+        "not enrolled",
+    ]
+
+
+def test_after_the_end_every_client_is_finished() -> None:
+    assert join(PODS, report("finished"))[0].assignment == "finished"
+
+
+def test_pods_are_shown_without_an_experiment() -> None:
+    assert [row.assignment for row in join(PODS, None)] == [""] * 5
+
+
+def test_without_a_kubeconfig_there_is_no_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION",
+        str(tmp_path / "none"),
+    )
+    with pytest.raises(OperatorError, match="no cluster"):
+        connect("fl-clients", None, None)
+
+
+def test_a_cluster_that_is_away_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        server = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        file = tmp_path / "kubeconfig"
+        context = {"cluster": "c", "user": "u", "namespace": "fed"}
+        file.write_text(
+            yaml.safe_dump(
+                {
+                    "current-context": "x",
+                    "contexts": [{"name": "x", "context": context}],
+                    "clusters": [{"name": "c", "cluster": {"server": server}}],
+                    "users": [{"name": "u", "user": {}}],
+                }
+            )
+        )
+        monkeypatch.setattr(
+            "kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(file)
+        )
+        fleet = connect("fl-clients", None, None)
+        assert fleet.namespace == "fed"
+        with pytest.raises(OperatorError, match=f"no answer from .* at {server}"):
+            fleet.pods()
