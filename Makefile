@@ -37,8 +37,11 @@ lint: install  ## formatting, lint, layers, types
 	$(RUN) lint-imports --no-logo
 	$(RUN) mypy
 
-test: lint  ## lint, types and all tests
-	$(RUN) pytest $(ARGS)
+test: lint  ## lint, types and all tests but those on a cluster
+	$(RUN) pytest -m "not cluster" $(ARGS)
+
+test-cluster: install  ## the chart on the cluster that KUBECONFIG names
+	$(RUN) pytest tests/cluster $(ARGS)
 
 conformance: install  ## the probes against APIHOST=… AUTH=… (else the embedded host)
 	$(if $(APIHOST),APIHOST="$(APIHOST)" AUTH="$(AUTH)") $(RUN) pytest tests/conformance $(ARGS)
@@ -49,4 +52,4 @@ bench: install  ## the same job on plain PyTorch, here, and on Flower (ARGS=--qu
 clean:  ## remove what was built and the embedded platform's state
 	rm -rf build .fedwhisk runs .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install run actions lint test conformance bench clean
+.PHONY: help install run actions lint test test-cluster conformance bench clean
