@@ -183,8 +183,8 @@ def test_a_process_that_was_killed_between_two_calls_is_replaced(whisk):
     whisk.action("pid", code)
     first = whisk.call("pid", result="true").json()["pid"]
     os.kill(first, signal.SIGKILL)
-    second = whisk.call("pid", result="true").json()
-    assert second.get("pid", first) != first
+    whisk.call("pid")  # may still find it, and lose its answer
+    assert whisk.call("pid", result="true").json()["pid"] != first
 
 
 def test_an_uncaught_error_is_told_to_the_caller(whisk):
