@@ -34,6 +34,7 @@ def build(base: Path, out: Path, name: str = NAME) -> None:
     config["rootfs"]["diff_ids"].append(f"sha256:{digest}")
     config.pop("history", None)
     config["config"] = {**config.get("config", {}), **_instructions()}
+    config["config"].pop("Cmd", None)  # an ENTRYPOINT ends the base image's
     body = json.dumps(config).encode()
     title = f"{hashlib.sha256(body).hexdigest()}.json"
     head = [{"Config": title, "RepoTags": [name], "Layers": list(layers)}]
