@@ -1,0 +1,72 @@
+"""A small experiment's report, made by hand, for tests of what is shown of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fedcore.messages import LiveReport, Report, RoundReport
+from fedcore.settings import ExperimentSettings
+
+SETTINGS = ExperimentSettings(clients=4, per_round=2, rounds=3)
+
+
+def closed(
+    number: int, *, accuracy: float | None = None, **changes: Any
+) -> RoundReport:
+    """Round `number`: 2 updates in 10 s, scored if `accuracy` is given."""
+    record = RoundReport(
+        round=number,
+        opened=100.0 + 10 * number,
+        closed=110.0 + 10 * number,
+        seconds=10.0,
+        attempts=1,
+        cohort=[0, 1],
+        updates=2,
+        examples=2_400,
+        metrics={"train_s": 1.5},
+        evaluation=None
+        if accuracy is None
+        else {"accuracy": accuracy, "loss": 1 - accuracy, "examples": 100.0},
+        evaluation_tries=0 if accuracy is None else 1,
+        late=[],
+        refused={},
+    )
+    return msgspec.structs.replace(record, **changes)
+
+
+def report(*rounds: RoundReport, state: str = "running", **changes: Any) -> Report:
+    """An experiment of 3 rounds after some of them, now 4 s into the next."""
+    number = len(rounds)
+    opened = 100.0 + 10 * number
+    live = LiveReport(
+        round=number,
+        state="training",
+        attempt=1,
+        cohort=[0, 1],
+        target=2,
+        quorum=2,
+        accepted=[1],
+        refused={},
+        late=[],
+        opened=opened,
+        deadline=opened + 600,
+    )
+    whole = Report(
+        experiment="three",
+        id="0",
+        state=state,
+        reason=None,
+        settings=SETTINGS,
+        parameters=3,
+        version=number - 1,
+        enrolled=4,
+        live=live,
+        rounds=list(rounds),
+        clients=[],
+        created=90.0,
+        ended=None,
+        now=opened + 4,
+    )
+    return msgspec.structs.replace(whole, **changes)

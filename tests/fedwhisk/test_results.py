@@ -1,0 +1,96 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from fedwhisk.operator import Model
+from fedwhisk.results import Totals, training_seconds, write
+from tests.fedwhisk.reports import closed, report
+
+TOTALS = Totals(
+    wall_s=40.0,
+    calls_by_action={"check_in": 9, "submit_update": 5},
+    http_429=0,
+    bytes_in=1_000,
+    bytes_out=2_000,
+    peak_rss={"fedavg": 47_000_000},
+)
+MODEL = Model(2, np.array([1, 2, 3], "<f4").tobytes(), [("w", [2]), ("b", [1])])
+ROUNDS = (
+    closed(0, accuracy=0.1, updates=1, metrics={}),
+    closed(1, accuracy=0.8),
+    closed(2, accuracy=0.9, metrics={"train_s": 2.0, "val_loss": 0.3}),
+)
+
+
+@pytest.fixture
+def outcome(tmp_path):
+    finished = report(*ROUNDS, state="finished")
+    return write(tmp_path / "runs" / "three", finished, MODEL, TOTALS)
+
+
+def test_a_run_leaves_four_files(outcome) -> None:
+    found = sorted(file.name for file in outcome.folder.iterdir())
+    expected = ["accuracy.png", "experiment.json", "metrics.csv", "model.safetensors"]
+    assert found == expected
+
+
+def test_the_model_is_written_by_its_layout(outcome) -> None:
+    tensors = load_file(outcome.model)
+    assert {name: array.tolist() for name, array in tensors.items()} == {
+        "w": [1, 2],
+        "b": [3],
+    }
+
+
+def test_metrics_have_a_line_a_round_and_gaps_where_nothing_was_measured(
+    outcome,
+) -> None:
+    with (outcome.folder / "metrics.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["round"] for row in rows] == ["0", "1", "2"]
+    assert [row["accuracy"] for row in rows] == ["0.1", "0.8", "0.9"]
+    assert [row["train_s"] for row in rows] == ["", "1.5", "2.0"]
+    assert [row["val_loss"] for row in rows] == ["", "", "0.3"]
+
+
+def test_the_experiment_is_kept_with_what_it_cost(outcome) -> None:
+    kept = json.loads((outcome.folder / "experiment.json").read_text())
+    assert kept["experiment"]["settings"]["rounds"] == 3
+    assert kept["totals"]["bytes_out"] == 2_000
+
+
+def test_the_summary_for_programs_counts_training_rounds_and_calls(outcome) -> None:
+    summary = json.loads(outcome.to_json())
+    assert (summary["experiment"], summary["state"]) == ("three", "finished")
+    assert summary["rounds"] == 2  # round 0 makes the initial model
+    assert summary["accuracy"] == 0.9
+    assert summary["calls"] == 9 + 5
+    assert summary["train_s"] == 2 * 1.5 + 2 * 2.0
+    assert summary["model"] == str(outcome.folder / "model.safetensors")
+
+
+def test_the_picture_is_an_image_of_a_readable_size(outcome) -> None:
+    with Image.open(outcome.folder / "accuracy.png") as picture:
+        assert picture.size == (980, 588)  # 7 x 4.2 inches at 140 dots
+
+
+def test_results_replace_those_of_an_earlier_run(outcome, tmp_path) -> None:
+    fewer = report(*ROUNDS[:2])
+    again = write(tmp_path / "runs" / "three", fewer, MODEL, TOTALS)
+    assert len((again.folder / "metrics.csv").read_text().splitlines()) == 3
+
+
+def test_without_a_version_there_is_neither_model_nor_picture(tmp_path) -> None:
+    outcome = write(tmp_path / "none", report(state="failed"), None, TOTALS)
+    found = sorted(file.name for file in outcome.folder.iterdir())
+    assert found == ["experiment.json", "metrics.csv"]
+    summary = json.loads(outcome.to_json())
+    assert (summary["model"], summary["accuracy"]) == (None, None)
+
+
+def test_training_seconds_are_those_of_all_clients() -> None:
+    assert training_seconds(closed(1, updates=4, metrics={"train_s": 2.5})) == 10.0
