@@ -217,6 +217,20 @@ def evict(fleet: Fleet, pod: str) -> str:
     return done.stderr if done.returncode else ""
 
 
+def test_two_releases_train_two_experiments_at_once(new_fleet, operator):
+    settings = {"clients": 3, "per_round": 2, "rounds": 2, "epochs": 1}
+    fleets = {name: new_fleet(name) for name in ("left", "right")}
+    for name, fleet in fleets.items():
+        operator.start(name, settings)
+        fleet.install("--set", f"clients.count=3,experiment.name={name}")
+    for name, fleet in fleets.items():
+        report = wait_for(operator, name)
+        check_undisturbed(report, cohort=2)
+        namespaces = {each.name.partition("/")[0] for each in report.clients}
+        assert namespaces == {fleet.namespace}
+        fleet.helm("uninstall")
+
+
 def test_uninstall_leaves_nothing(fleet):
     fleet.helm("uninstall", "--wait")
     kinds = "statefulset,service,poddisruptionbudget,networkpolicy,cronjob,pod"
