@@ -41,9 +41,6 @@ test: lint  ## lint, types and all tests but those on a cluster
 	$(RUN) pytest -m "not cluster" $(ARGS)
 
 test-cluster: install  ## the chart on the cluster that KUBECONFIG names
-	$(RUN) pytest tests/cluster $(ARGS)
-
-test-cluster: install  ## the chart's proofs: installs, breaks and removes it where KUBECONFIG says
 	CLUSTER_TESTS=1 $(RUN) pytest tests/cluster $(ARGS)
 
 conformance: install  ## the probes against APIHOST=… AUTH=… (else the embedded host)
