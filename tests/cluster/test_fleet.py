@@ -209,7 +209,7 @@ def evict(fleet: Fleet, pod: str) -> str:
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": place}
     url = f"/api/v1/namespaces/{fleet.namespace}/pods/{pod}/eviction"
     done = subprocess.run(
-        ["kubectl", "create", "--raw", url, "-f", "-"],  # noqa: S607
+        ["kubectl", "create", "--raw", url, "-f", "-"],
         input=json.dumps(body),
         capture_output=True,
         text=True,
