@@ -7,8 +7,11 @@ serves one request a line. What the action prints goes to stdout and stderr.
 Standard library only, and nothing of this project: an action sees neither.
 """
 
+import _thread
 import json
 import os
+import select
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -25,6 +28,14 @@ def open_channel() -> tuple[BinaryIO, BinaryIO]:
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 (pathlib costs 10 ms)
         os.dup2(nothing.fileno(), 0)
     return os.fdopen(3, "rb", closefd=False), os.fdopen(3, "wb", closefd=False)
+
+
+def end_with_host(channel: int) -> None:
+    """Kill the action and all it has started, at work or not, once the host is gone."""
+    hangup = select.poll()
+    hangup.register(channel, 0)
+    hangup.poll()
+    os.killpg(0, signal.SIGKILL)
 
 
 def load(main: str) -> Entry | str:
@@ -72,6 +83,7 @@ def answer(results: BinaryIO, value: Any) -> None:
 def serve(main: str) -> None:
     """Serve requests until the host closes the channel."""
     requests, results = open_channel()
+    _thread.start_new_thread(end_with_host, (requests.fileno(),))
     entry = load(main)
     if isinstance(entry, str):
         answer(results, {"error": entry})
