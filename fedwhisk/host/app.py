@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -94,6 +95,16 @@ ACTIVATIONS = [
     Route(f"{NAMESPACE}/activations/{{id}}/result", rest_activations.get_result),
     Route(f"{NAMESPACE}/activations/{{id}}/logs", rest_activations.get_logs),
 ]
+
+
+class TenantConvertor(StringConvertor):
+    """The id in an API's URL; what begins with `v1/` is not the gateway's."""
+
+    regex = "(?!v1/)[^/]+"
+
+
+register_url_convertor("tenant", TenantConvertor())
+
 WEB = [
     Route(
         f"{API}/web/whisk.system/apimgmt/{{operation}}",
@@ -101,7 +112,7 @@ WEB = [
         methods=["GET", "POST", "DELETE"],
     ),
     Route(f"{API}/web/{{path:path}}", web.call_web_action, methods=METHODS),
-    Route("/api/{tenant}/{path:path}", gateway.serve, methods=METHODS),
+    Route("/api/{tenant:tenant}/{path:path}", gateway.serve, methods=METHODS),
 ]
 ROUTES = [*INFO, *ACTIONS, *PACKAGES, *TRIGGERS, *RULES, *ACTIVATIONS, *WEB]
 
