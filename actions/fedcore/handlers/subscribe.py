@@ -6,8 +6,8 @@ from fedcore import tokens
 from fedcore.documents import Client, Experiment, ExperimentState
 from fedcore.errors import FederationFull, Forbidden, UnknownExperiment
 from fedcore.handlers.action import Action, Caller, Role
-from fedcore.handlers.assignment import assign
-from fedcore.messages import Subscribe, Subscribed, Wait
+from fedcore.handlers.assignment import ENDED, assign
+from fedcore.messages import Stop, Subscribe, Subscribed, Wait
 from fedcore.pace import LONGEST_WAIT_S, SHORTEST_WAIT_S
 from fedcore.services import Services
 
@@ -40,12 +40,15 @@ def _rehearse(
     experiment: Experiment, known: Client | None, services: Services
 ) -> Subscribed:
     """Say what enrolling would answer, and write nothing."""
+    over = experiment.state in ENDED
     return Subscribed(
         experiment=experiment.name,
         index=known.index if known else _free_index(experiment, services),
         token="",
         settings=experiment.settings,
-        assignment=Wait(retry_after=SHORTEST_WAIT_S, reason="this was a dry run"),
+        assignment=Stop(reason=experiment.state)
+        if over
+        else Wait(retry_after=SHORTEST_WAIT_S, reason="this was a dry run"),
     )
 
 

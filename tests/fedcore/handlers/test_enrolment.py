@@ -41,6 +41,18 @@ def test_a_dry_run_takes_no_place() -> None:
     assert world.report()["enrolled"] == 0
 
 
+def test_a_dry_run_says_when_the_experiment_is_over() -> None:
+    world = World()
+    world.start()
+    world.stop()
+    from fedcore.handlers import subscribe
+    from tests.fedcore.world import ENROLMENT
+
+    fields = {"name": "x", "experiment": "exp", "dry_run": True}
+    answer = world.call(subscribe.ACTION, fields, ENROLMENT)
+    assert answer["assignment"] == {"kind": "stop", "reason": "stopped"}
+
+
 def test_without_a_name_a_client_joins_the_newest_open_experiment() -> None:
     world = World()
     world.start("older")
