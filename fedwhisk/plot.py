@@ -54,7 +54,7 @@ def draw(path: Path, report: Report) -> None:
     figure.suptitle(report.experiment, fontsize=12)
     left.set_title(
         f"{settings.clients} clients, {settings.per_round} a round, "
-        f"{settings.epochs} local epochs",
+        f"{settings.epochs} local epoch{'s' if settings.epochs > 1 else ''}",
         fontsize=9,
         color=GREY,
     )

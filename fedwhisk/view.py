@@ -68,7 +68,7 @@ class LiveView:
 
     def say(self, line: str) -> None:
         """See `View`."""
-        self._console.print(line, markup=False, highlight=False)
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, report: Report) -> None:
         """See `View`."""
@@ -134,7 +134,7 @@ def _live_words(report: Report) -> str:
     attempt = f", attempt {live.attempt}" if live.attempt > 1 else ""
     return (
         f"round {live.round} {live.state}: {len(live.accepted)} of {live.target} "
-        f"updates{attempt}"
+        f"updates{attempt}, {_span(max(0.0, report.now - live.opened))}"
     )
 
 
@@ -190,7 +190,8 @@ def show_summary(console: Console, outcome: Outcome) -> None:
         lines.append(("memory", f"{size:.0f} MB at most, in {largest}"))
     lines.append(("results", f"{outcome.folder}/"))
     for word, text in lines:
-        console.print(f"{word:>9}  {text}", markup=False, highlight=False)
+        line = f"{word:>9}  {text}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _span(seconds: float) -> str:

@@ -54,7 +54,7 @@ def test_a_line_with_brackets_is_said_as_it_is(console) -> None:
 def test_the_picture_shows_the_round_and_what_is_left(console) -> None:
     text = shown(console, picture(report(closed(0, accuracy=0.1), closed(1))))
     assert "running   4 of 4 clients" in text
-    assert "round 2 training: 1 of 2 updates" in text
+    assert "round 2 training: 1 of 2 updates, 4 s" in text
     assert "1 of 3 rounds, about 16 s left" in text
     assert "10.00 %" in text
 
