@@ -31,6 +31,12 @@ actions: install  ## build the actions' zips into build/actions
 	@$(RUN) python actions/build.py 3.11
 	@$(RUN) python actions/build.py local
 
+deploy: install  ## deploy to the OpenWhisk of .env with the real wskdeploy
+	@$(RUN) fedwhisk deploy
+
+undeploy: install  ## remove what deploy has put there
+	@$(RUN) fedwhisk undeploy
+
 lint: install  ## formatting, lint, layers, types
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
@@ -52,4 +58,4 @@ bench: install  ## the same job on plain PyTorch, here, and on Flower (ARGS=--qu
 clean:  ## remove what was built and the embedded platform's state
 	rm -rf build .fedwhisk runs .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install run actions lint test test-cluster conformance bench clean
+.PHONY: help install run actions deploy undeploy lint test test-cluster conformance bench clean

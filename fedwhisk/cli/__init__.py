@@ -13,6 +13,7 @@ from fedwhisk.cli import (
     clean,
     client,
     clients,
+    deploy,
     experiments,
     export,
     predict,
@@ -38,6 +39,8 @@ app.command("status")(status.status)
 app.command("watch")(status.watch)
 app.command("client")(client.client)
 app.add_typer(clients.app, name="clients")
+app.command("deploy")(deploy.deploy)
+app.command("undeploy")(deploy.undeploy)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
 app.command("clean")(clean.clean)

@@ -1,0 +1,71 @@
+"""What the README says of a real OpenWhisk, with the real wskdeploy on our host."""
+
+import json
+import os
+
+import pytest
+import requests
+
+from fedwhisk.database import EmbeddedDatabase
+from fedwhisk.host import HostServer, HostSettings
+from tests.tools import wskdeploy
+
+pytestmark = [pytest.mark.e2e, pytest.mark.wskdeploy]
+
+FEW = ["--clients", "3", "--per-round", "2", "--epochs", "2", "--rounds", "1"]
+
+
+@pytest.fixture
+def openwhisk(machine, tmp_path):
+    """A host with nothing deployed, and the settings of `.env` that name it."""
+    tool = wskdeploy()
+    with (
+        EmbeddedDatabase(tmp_path / "data", tmp_path / "log") as database,
+        HostServer(HostSettings(port=0, invocations_per_minute=6000)) as host,
+    ):
+        machine.environment |= {
+            "PATH": f"{tool.parent}:{os.environ['PATH']}",
+            "APIHOST": host.url,
+            "AUTH": host.auth,
+            "MONGODB_URL": database.url,
+            "FED_SECRET": "a secret of thirty-two bytes or more",
+            "BASE_URL_OW": f"{host.web_url}/fedwhisk",
+            "CALLS_PER_MINUTE": "6000",
+        }
+        yield host
+
+
+def entities(host, kind: str) -> list[str]:
+    url = f"{host.url}/api/v1/namespaces/_/{kind}"
+    found = requests.get(url, auth=tuple(host.auth.split(":")), timeout=30).json()
+    return [each["name"] for each in found]
+
+
+def test_deploy_run_deploy_again_and_undeploy(machine, openwhisk) -> None:
+    machine.call("deploy")
+    assert "advance_round" in entities(openwhisk, "actions")
+    machine.call("start", "--on", "openwhisk", "--experiment", "real", *FEW)
+    machine.call("deploy")  # again, beside an experiment that is under way
+    out, _ = machine.call(
+        "run", "--on", "openwhisk", "--experiment", "real", "--json", *FEW
+    )
+    end = json.loads(out.splitlines()[-1])
+    assert (end["state"], end["rounds"], end["http_429"]) == ("finished", 1, 0)
+    out, _ = machine.call("status", "real", "--on", "openwhisk", "--json")
+    assert json.loads(out)["version"] == 1
+    machine.call("undeploy")
+    assert entities(openwhisk, "actions") == entities(openwhisk, "packages") == []
+
+
+def test_a_missing_setting_is_named_before_anything_is_sent(machine, openwhisk):
+    del machine.environment["AUTH"]
+    machine.environment["FED_SECRET"] = ""
+    _, err = machine.call("deploy", code=2)
+    assert err == "error: AUTH, FED_SECRET: not set, see .env.template\n"
+    assert entities(openwhisk, "packages") == []
+
+
+def test_without_the_tool_it_says_how_to_get_it(machine, openwhisk) -> None:
+    machine.environment["PATH"] = "/nowhere"
+    _, err = machine.call("undeploy", code=1)
+    assert "wskdeploy is not on PATH" in err
