@@ -20,7 +20,7 @@ def handle(request: Subscribe, caller: Caller, services: Services) -> Subscribed
         FederationFull: other names have all the places.
         Forbidden: the client has been revoked.
     """
-    experiment = caller.experiment or _open_experiment(services)
+    experiment = caller.experiment or _open_experiment(request.name, services)
     known = services.store.client_named(experiment, request.name)
     if known is not None and known.revoked:
         raise Forbidden(f"client {known.index} ({known.name}) has been revoked")
@@ -52,7 +52,11 @@ def _rehearse(
     )
 
 
-def _open_experiment(services: Services) -> Experiment:
+def _open_experiment(name: str, services: Services) -> Experiment:
+    """Return the open experiment that knows the client already, else the newest.
+
+    A client that comes back has its unfinished work in the one that it left.
+    """
     found = services.store.experiments(
         ExperimentState.ENROLLING, ExperimentState.RUNNING
     )
@@ -61,7 +65,8 @@ def _open_experiment(services: Services) -> Experiment:
             "experiment: found no name, and no experiment is open",
             retry_after=LONGEST_WAIT_S,
         )
-    return found[0]
+    at_home = (each for each in found if services.store.client_named(each, name))
+    return next(at_home, found[0])
 
 
 def _enrol(name: str, experiment: Experiment, services: Services) -> Client:

@@ -63,6 +63,16 @@ def test_without_a_name_a_client_joins_the_newest_open_experiment() -> None:
     assert world.enrol("b", None).experiment == "older"
 
 
+def test_without_a_name_a_client_comes_back_to_the_experiment_it_left() -> None:
+    world = World()
+    world.start("older")
+    assert world.enrol("a", None).experiment == "older"
+    world.now += 1
+    world.start("newer")
+    assert world.enrol("a", None).experiment == "older"
+    assert world.enrol("b", None).experiment == "newer"
+
+
 def test_where_nothing_is_open_a_client_is_told_when_to_ask_again() -> None:
     with pytest.raises(UnknownExperiment, match="no experiment is open") as caught:
         World().enrol("a", None)
