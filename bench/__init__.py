@@ -1,0 +1,1 @@
+"""The same federated job several ways, each in fresh processes: `make bench`."""
