@@ -11,9 +11,16 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
+import torch
 
 from fedclient.transport import Message, NoAnswer
 from tests.fedclient.scripted import Server
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """As in a client; two threads of torch on a busy machine only wait for another."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ class ImageTask:
 
     def predict(self, model: bytes, image: Path) -> Prediction:
         """See `Task`."""
-        pixels = torch.from_numpy(self.read(image)[np.newaxis]).float()
+        pixels = torch.tensor(self.read(image))[None].float()
         params = training.views(training.pack(model, self.layout), self.layout)
         with torch.inference_mode():
             images = self.network.normalise(pixels).permute(0, 3, 1, 2)
