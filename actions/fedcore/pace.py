@@ -95,19 +95,18 @@ def expected_end(
         now: the server's time.
         done: updates in.
         target: updates that close it.
-        usual_s: how long rounds took lately, or None for the first.
+        usual_s: how long rounds have taken lately, or None for the first.
 
     Returns:
-        A time in seconds: from the progress where there is any, else from the usual
-        length, else soon. It may lie in the past when a round is late.
+        A time in seconds, rather too early than too late: who comes early asks once
+        more, who comes late lets the next round wait.
     """
     elapsed = now - opened
-    by_progress = opened + elapsed * target / done if done else None
-    by_habit = opened + usual_s if usual_s is not None else None
-    if by_progress is None:
-        return by_habit if by_habit is not None else now + elapsed / 2
-    if by_habit is None:
-        return by_progress
-    # Progress knows this round, habit knows how rounds end: trust it as it grows.
-    share = done / target
-    return share * by_progress + (1 - share) * max(by_habit, now)
+    by_habit = opened + usual_s if usual_s is not None else now + elapsed / 2
+    if not done:
+        return by_habit
+    by_progress = opened + elapsed * target / done
+    if usual_s is None:
+        # The first updates of a round come late: half the way, then look again.
+        return now + (by_progress - now) / 2
+    return min(by_habit, by_progress) if by_habit > now else by_progress

@@ -44,7 +44,9 @@ def test_the_end_of_a_round_is_guessed_from_progress_and_habit() -> None:
     def end(done: int, usual: float | None) -> float:
         return expected_end(opened=0.0, now=10.0, done=done, target=10, usual_s=usual)
 
-    assert end(5, None) == 20.0  # half done after 10 s
-    assert end(0, 30.0) == 30.0  # nothing done: as usual
-    assert end(5, 30.0) == 25.0  # half of each
     assert end(0, None) == 15.0  # nothing known: a little later each time
+    assert end(5, None) == 15.0  # half done after 10 s: half the way to 20 s
+    assert end(0, 30.0) == 30.0  # nothing done: as usual
+    assert end(5, 30.0) == 20.0  # faster than usual
+    assert end(2, 30.0) == 30.0  # no earlier than usual, though progress says 50 s
+    assert end(5, 8.0) == 20.0  # slower than usual: as it goes

@@ -148,14 +148,13 @@ def _next_news(experiment: Experiment, now: float, services: Services) -> float:
         return SHORTEST_WAIT_S
     if live.state is not RoundState.TRAINING:
         return min(max(live.advance_at - now, 0.0), AGGREGATION_WAIT_S)
-    before = services.store.round(experiment, live.number - 1)
-    usual = before.closed - before.opened if before and before.number > 0 else None
+    lately = services.store.recent_durations(experiment)
     end = expected_end(
         opened=live.opened,
         now=now,
         done=live.accepted_count,
         target=live.target,
-        usual_s=usual,
+        usual_s=min(lately, default=None),
     )
     return min(end, max(live.deadline, now)) - now
 

@@ -31,6 +31,9 @@ from fedcore.store.database import Database
 MAX_UPLOADS = 3
 """Different uploads that one client may send for one round."""
 
+RECENT_ROUNDS = 3
+"""Rounds whose length says how long the next one may take."""
+
 EVALUATION_TRIES = 3
 EVALUATION_S = 120.0
 """Seconds that a client may take to score a version before another one is asked."""
@@ -253,6 +256,13 @@ class Store:
         """Return the history of all closed rounds, in order."""
         found = self.database.find("rounds", {"experiment": experiment.id})
         return [_read(document, RoundRecord) for document in found]
+
+    def recent_durations(self, experiment: Experiment) -> list[float]:
+        """Return the seconds that the last few rounds of training took."""
+        first = max(1, experiment.live.number - RECENT_ROUNDS)
+        where = {"experiment": experiment.id, "number": {"$gte": first}}
+        found = self.database.find("rounds", where, ("opened", "closed"))
+        return [document["closed"] - document["opened"] for document in found]
 
     def note_late(self, experiment: Experiment, number: int, index: int) -> None:
         """Note that a client's update came too late for a round."""
