@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
@@ -118,8 +119,9 @@ def load(path: Path, layout: Layout | None = None) -> ModelFile:
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = json.loads((file.metadata() or {}).get(SOURCE, "{}"))
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+            source = (file.metadata() or {}).get(SOURCE, "{}")
+        metadata = msgspec.json.decode(source, type=dict[str, str])
+    except (OSError, SafetensorError, msgspec.DecodeError) as error:
         raise ModelError(
             f"{path}: not a readable safetensors file ({error})"
         ) from error

@@ -6,11 +6,17 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
+import torch
+from torch.nn import functional
 
-from fedclient import tasks
+from fedclient import data, tasks, training, weights
 from fedclient.tasks import Place, Work
+from fedclient.tasks.images import ImageTask
+from fedclient.training import Examples
 from fedcore.settings import ExperimentSettings
+from tests.fedclient import oracles
 
 Make = Callable[..., Path]
 
@@ -33,6 +39,72 @@ def test_equal_seeds_give_equal_bytes(work: Place) -> None:
     other = task.train(model, task.load(work), Work(work, 2))
     assert one.model == two.model != model
     assert other.model != one.model
+
+
+@pytest.mark.parametrize("other", [{"index": 1}, {"seed": 1}, {"round": 2}], ids=str)
+def test_each_client_seed_and_round_draws_its_own_numbers(
+    make_npz: Make, other: dict[str, int]
+) -> None:
+    here = place(make_npz("mnist", (28, 28)))
+    task = tasks.find("mnist")
+    model, data = task.initial_model(0), task.load(here)
+
+    def trained(seed: int = 0, index: int = 0, round: int = 1) -> bytes:
+        settings = msgspec.structs.replace(here.settings, seed=seed)
+        work = Work(Place(settings, index, here.data_dir), round)
+        return task.train(model, data, work).model
+
+    assert trained() != trained(**other)
+
+
+def test_training_is_sgd_with_momentum_from_zero_as_torch_has_it(
+    make_npz: Make,
+) -> None:
+    # One batch an epoch and no dropout: the drawn order cannot matter.
+    settings = {"epochs": 3, "batch_size": 24, "lr": 0.1, "momentum": 0.9}
+    here = place(make_npz("cifar10", (32, 32, 3)), task="cifar10", **settings)
+    task = tasks.find("cifar10")
+    assert isinstance(task, ImageTask)
+    start, shares = task.initial_model(0), task.load(here)
+    update = task.train(start, shares, Work(here, 1))
+
+    plain = oracles.Cifar10()
+    plain.load_state_dict(weights.torch_tensors(start, task.layout))
+    images, labels = shares.train.take(task.network, slice(None))
+    optimiser = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(3):
+        optimiser.zero_grad()
+        loss = functional.cross_entropy(plain(images, None), labels)
+        loss.backward()
+        optimiser.step()
+    assert update.metrics["train_loss"] == pytest.approx(loss.item(), rel=1e-4)
+    for name, found in weights.torch_tensors(update.model, task.layout).items():
+        expected = plain.state_dict()[name]
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_evaluation_in_chunks_is_the_plain_modules_on_all_at_once(
+    make_npz: Make,
+) -> None:
+    folder = make_npz("mnist", (28, 28), test=2 * training.EVALUATION_BATCH + 7)
+    task = tasks.find("mnist")
+    assert isinstance(task, ImageTask)
+    model = task.initial_model(0)
+    score = task.evaluate(model, folder, lambda: None)
+
+    plain = oracles.Mnist()
+    plain.load_state_dict(weights.torch_tensors(model, task.layout))
+    test = data.load(task.dataset, folder, "test")
+    images, labels = Examples.of(test.images, test.labels).take(
+        task.network, slice(None)
+    )
+    with torch.no_grad():
+        logits = plain(images, None)
+    right = (logits.argmax(1) == labels).float().mean().item()
+    assert score.examples == len(labels)
+    assert score.accuracy == pytest.approx(right)
+    expected = functional.cross_entropy(logits, labels).item()
+    assert score.loss == pytest.approx(expected, rel=1e-4)
 
 
 def test_an_update_reports_received_and_trained_model(work: Place) -> None:

@@ -93,3 +93,15 @@ def test_a_file_of_another_layout_is_refused(tmp_path: Path) -> None:
     weights.save(path, MODEL, LAYOUT, experiment="e", version=0, task="t")
     with pytest.raises(ModelError, match=r"model\.safetensors: model: found"):
         weights.load(path, [("other", [8])])
+
+
+@pytest.mark.parametrize("source", ["not JSON", "[]", '{"task": 1}'])
+def test_a_file_whose_origin_cannot_be_read_is_refused(
+    tmp_path: Path, source: str
+) -> None:
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "odd.safetensors"
+    save_file({"w": np.zeros(2, np.float32)}, path, {weights.SOURCE: source})
+    with pytest.raises(ModelError, match=r"odd\.safetensors: not a readable"):
+        weights.load(path)
