@@ -94,14 +94,7 @@ def write(folder: Path, report: Report, model: Model | None, totals: Totals) -> 
     path = None
     if model is not None:
         path = folder / "model.safetensors"
-        weights.save(
-            path,
-            model.vector,
-            model.layout,
-            experiment=report.experiment,
-            version=model.version,
-            task=report.settings.task,
-        )
+        save_model(path, model, report)
     write_metrics(folder / "metrics.csv", report.rounds)
     described = {"experiment": report, "totals": totals}
     text = msgspec.json.format(msgspec.json.encode(described), indent=2)
@@ -111,6 +104,18 @@ def write(folder: Path, report: Report, model: Model | None, totals: Totals) -> 
 
         draw(folder / "accuracy.png", report)
     return Outcome(report, totals, folder, path)
+
+
+def save_model(path: Path, model: Model, report: Report) -> None:
+    """Write a version to a safetensors file that says which experiment it is from."""
+    weights.save(
+        path,
+        model.vector,
+        model.layout,
+        experiment=report.experiment,
+        version=model.version,
+        task=report.settings.task,
+    )
 
 
 def write_metrics(path: Path, rounds: Sequence[RoundReport]) -> None:

@@ -25,20 +25,13 @@ def export(
     on: options.On = Where.EMBEDDED,
 ) -> None:
     """Write a version of an experiment's model to a safetensors file."""
-    from fedclient import weights
     from fedwhisk.operator import operating
+    from fedwhisk.results import save_model
 
     with operating(on) as operator:
         report = operator.report(experiment)
         model = operator.model(report.experiment, version)
     path = out or Path(f"{report.experiment}-{model.version}.safetensors")
     path.parent.mkdir(parents=True, exist_ok=True)
-    weights.save(
-        path,
-        model.vector,
-        model.layout,
-        experiment=report.experiment,
-        version=model.version,
-        task=report.settings.task,
-    )
+    save_model(path, model, report)
     typer.echo(f"version {model.version} of {report.experiment}: {path}")
