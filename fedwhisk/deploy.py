@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import requests
 
-from fedwhisk.manifest import ApiOperation, ManifestError, Plan, read_manifest
+from fedwhisk.manifest import ManifestError
+from fedwhisk.plan import ApiOperation, Plan, read_manifest
 
 TIMEOUT_S = 90
 APIMGMT = "/api/v1/web/whisk.system/apimgmt"

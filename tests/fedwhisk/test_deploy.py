@@ -14,7 +14,8 @@ from fedwhisk.deploy import (
     undeploy_manifest,
 )
 from fedwhisk.host import HostServer, HostSettings
-from fedwhisk.manifest import Filler, read_manifest
+from fedwhisk.plan import read_manifest
+from fedwhisk.variables import Filler
 
 MANIFEST = """
 packages:
