@@ -47,7 +47,7 @@ test: lint  ## lint, types and all tests but those on a cluster
 	$(RUN) pytest -m "not cluster" $(ARGS)
 
 test-cluster: install  ## the chart on the cluster that KUBECONFIG names
-	CLUSTER_TESTS=1 $(RUN) pytest tests/cluster $(ARGS)
+	CLUSTER_TESTS=1 $(RUN) pytest tests/cluster -n 3 --dist loadfile $(ARGS)
 
 conformance: install  ## the probes against APIHOST=… AUTH=… (else the embedded host)
 	$(if $(APIHOST),APIHOST="$(APIHOST)" AUTH="$(AUTH)") $(RUN) pytest tests/conformance $(ARGS)

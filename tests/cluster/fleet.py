@@ -9,9 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 CHART = Path(__file__).parents[2] / "helm" / "fl-clients"
 RELEASE = "fl-clients"
 PATIENCE_S = 900
+CLIENTS = "app.kubernetes.io/component=client"
 
 
 def run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -33,11 +36,14 @@ def until(wanted: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) 
 
 
 class Fleet:
-    """A release in a namespace of its own."""
+    """A release in a namespace of its own. `values` may be added to before it comes."""
 
-    def __init__(self, namespace: str, values: Path, url: str) -> None:
+    def __init__(
+        self, namespace: str, file: Path, values: dict[str, Any], url: str
+    ) -> None:
         self.namespace = namespace
-        self._values = values
+        self.values = values
+        self._file = file
         self._url = url
 
     def kubectl(self, *arguments: str, check: bool = True) -> str:
@@ -61,11 +67,12 @@ class Fleet:
         return self._apply("upgrade", *options, check=check)
 
     def _apply(self, verb: str, *options: str, check: bool = True) -> str:
+        self._file.write_text(yaml.safe_dump(self.values))
         done = self.helm(
             verb,
             str(CHART),
             "-f",
-            str(self._values),
+            str(self._file),
             "--set",
             f"openwhisk.baseUrl={self._url}",
             "--set",
@@ -77,12 +84,12 @@ class Fleet:
 
     def pods(self) -> list[dict[str, Any]]:
         """The client pods that are not on their way out."""
-        found = json.loads(
-            self.kubectl(
-                "get", "pods", "-l", "app.kubernetes.io/component=client", "-o", "json"
-            )
-        )["items"]
-        return [each for each in found if "deletionTimestamp" not in each["metadata"]]
+        found = json.loads(self.kubectl("get", "pods", "-l", CLIENTS, "-o", "json"))
+        return [
+            each
+            for each in found["items"]
+            if "deletionTimestamp" not in each["metadata"]
+        ]
 
     def ready(self) -> list[str]:
         """The names of the ready pods."""
@@ -93,8 +100,14 @@ class Fleet:
             if condition["type"] == "Ready" and condition["status"] == "True"
         ]
 
-    def wait_ready(self, count: int = 20) -> None:
+    def wait_ready(self, count: int) -> None:
         until(lambda: len(self.ready()) == count, f"{count} ready pods")
+
+    def wait_rolled_out(self) -> None:
+        """Wait until every pod is of the newest template, and ready."""
+        self.kubectl(
+            "rollout", "status", f"statefulset/{RELEASE}", f"--timeout={PATIENCE_S}s"
+        )
 
     def restarts(self, pod: str) -> int:
         """How often the pod's container was started again."""
@@ -105,3 +118,20 @@ class Fleet:
         """Why the pod's container ended the last time, if it did."""
         path = "jsonpath={.status.containerStatuses[0].lastState.terminated.reason}"
         return self.kubectl("get", "pod", pod, "-o", path)
+
+    def uid(self, pod: str) -> str:
+        """The pod's unique id: another one after it was replaced; "" without it."""
+        place = ("get", "pod", pod, "--ignore-not-found")
+        return self.kubectl(*place, "-o", "jsonpath={.metadata.uid}")
+
+    def wait_replaced(self, pod: str, before: str) -> None:
+        """Wait until there is another pod of the name than the one of that uid."""
+        until(lambda: self.uid(pod) not in ("", before), f"another {pod}")
+
+    def everything(self) -> set[str]:
+        """All objects of the namespace, of whatever kind, save for events."""
+        kinds = run(
+            "kubectl", "api-resources", "--namespaced", "--verbs=list", "-oname"
+        )
+        wanted = [each for each in kinds.stdout.split() if "event" not in each]
+        return set(self.kubectl("get", ",".join(wanted), "-o", "name").split())

@@ -1,0 +1,111 @@
+"""Experiments on a cluster: how they stand, and what their models must be.
+
+Clients are deterministic: the same seed gives the same bytes, whoever dies in between,
+unless an update is lost, counted twice or mixed up. So the bytes are the proof.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from fedcore.messages import Report
+from fedwhisk.operator import Operator
+from tests.cluster.fleet import until
+from tests.cluster.server import COMMAND
+
+
+def report_of(operator: Operator, name: str) -> Report:
+    """How the experiment stands; it must neither have failed nor been stopped."""
+    report = operator.report(name)
+    assert report.state in ("enrolling", "running", "finished"), report.reason
+    return report
+
+
+def wait_finished(operator: Operator, name: str) -> Report:
+    """Wait until the experiment is over and its last model has its score."""
+
+    def there() -> Report | None:
+        report = report_of(operator, name)
+        scored = report.rounds and report.rounds[-1].evaluation
+        return report if report.state == "finished" and scored else None
+
+    found: Report = until(there, f"{name}: the end")
+    return found
+
+
+def wait_training(operator: Operator, name: str, round_number: int) -> Report:
+    """Wait until that round, or a later one, is being trained."""
+
+    def there() -> Report | None:
+        report = report_of(operator, name)
+        assert report.state != "finished", f"over before round {round_number}"
+        live = report.live
+        here = live and live.round >= round_number and live.state == "training"
+        return report if here else None
+
+    found: Report = until(there, f"{name}: round {round_number}")
+    return found
+
+
+def check_undisturbed(report: Report, updates: int) -> None:
+    """Nobody lost, nobody twice: every round closed with its target, at once."""
+    assert report.enrolled == len({client.name for client in report.clients})
+    for each in report.rounds[1:]:
+        assert each.updates == len(set(each.cohort)) == updates
+        assert each.attempts == 1
+
+
+def busy_pods(report: Report) -> list[str]:
+    """Pods that are selected in the live round and have not submitted."""
+    assert report.live is not None
+    busy = set(report.live.cohort) - set(report.live.accepted)
+    names = {client.index: client.name for client in report.clients}
+    return [names[index].partition("/")[2] for index in sorted(busy)]
+
+
+class PlainRun:
+    """The same settings on this machine alone, by `fedwhisk run`, at the same time."""
+
+    def __init__(self, settings: Mapping[str, Any], folder: Path) -> None:
+        self._folder = folder
+        options = [
+            f"--{key.removesuffix('_s').replace('_', '-')}={value}"
+            for key, value in settings.items()
+        ]
+        place = ("--experiment=plain", f"--out={folder}", "--port=0", "--json")
+        self._process = subprocess.Popen(
+            ["nice", *COMMAND, "run", *place, *options],
+            env={**os.environ, "FEDWHISK_HOME": str(folder / "home")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def model(self) -> bytes:
+        """Wait for the model; its tensors in the order of their names."""
+        out, err = self._process.communicate()
+        assert self._process.returncode == 0, out + err
+        file = self._folder / "plain" / "model.safetensors"
+        with safe_open(file, framework="numpy") as model:
+            names = sorted(model.keys())
+            return b"".join(model.get_tensor(name).tobytes() for name in names)
+
+
+def model_of(operator: Operator, name: str) -> bytes:
+    """The experiment's newest model, its tensors in the order of their names."""
+    import numpy as np
+
+    model = operator.model(name)
+    vector = np.frombuffer(model.vector, "<f4")
+    parts, start = {}, 0
+    for tensor, shape in model.layout:
+        size = int(np.prod(shape))
+        parts[tensor] = vector[start : start + size].tobytes()
+        start += size
+    return b"".join(parts[tensor] for tensor in sorted(parts))
