@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fedwhisk.host import (
+    apimgmt,
     gateway,
     rest_actions,
     rest_activations,
@@ -108,7 +109,7 @@ register_url_convertor("tenant", TenantConvertor())
 WEB = [
     Route(
         f"{API}/web/whisk.system/apimgmt/{{operation}}",
-        gateway.manage,
+        apimgmt.manage,
         methods=["GET", "POST", "DELETE"],
     ),
     Route(f"{API}/web/{{path:path}}", web.call_web_action, methods=METHODS),

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fedwhisk.host.errors import Refused, malformed
-from fedwhisk.host.invoke import Caller
+from fedwhisk.host.invocation import Caller
 from fedwhisk.host.services import Services
 from fedwhisk.host.settings import ENTITY_BYTES
 

@@ -6,8 +6,6 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from fedwhisk.host.activations import (
     APPLICATION_ERROR,
     COMMAND_EXITED,
@@ -24,7 +22,14 @@ from fedwhisk.host.activations import (
     respond,
 )
 from fedwhisk.host.entities import Entities, now_ms
-from fedwhisk.host.errors import INTERNAL, Refused
+from fedwhisk.host.errors import Refused
+from fedwhisk.host.invocation import (
+    Caller,
+    Invocation,
+    fresh_record,
+    init_problem,
+    note,
+)
 from fedwhisk.host.models import Action, Parameter
 from fedwhisk.host.pool import Pool, Seat
 from fedwhisk.host.processes import ActionGone, ActionProcess, ActionTimedOut
@@ -39,41 +44,11 @@ NO_COMPONENT = "Sequence component does not exist."
 
 
 @dataclass(frozen=True)
-class Caller:
-    """On whose behalf an action runs: the namespace that owns the call and its key."""
-
-    namespace: str
-    auth: str
-    transaction_id: str
-
-
-@dataclass(frozen=True)
 class Begun:
     """An invocation under way: its id is known before its end."""
 
     activation_id: str
     task: asyncio.Task[Activation]
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """What is to run: an action, the parameters its package lends, and a payload.
-
-    `cause` is the activation id of the sequence that runs it.
-    """
-
-    action: Action
-    lent: list[Parameter]
-    payload: dict[str, Any]
-    caller: Caller
-    activation_id: str
-    cause: str | None = None
-
-    @property
-    def args(self) -> dict[str, Any]:
-        """Package's parameters under the action's under the payload."""
-        bound = {p.key: p.value for p in [*self.lent, *self.action.parameters]}
-        return {**bound, **self.payload}
 
 
 class Invoker:
@@ -238,42 +213,3 @@ class Invoker:
         self._counters.durations_ms[record.name].append(record.duration)
         self._records.add(record)
         return record
-
-
-def fresh_record(invocation: Invocation) -> Activation:
-    """The record of an activation that begins now."""
-    action = invocation.action
-    annotations = {
-        "path": action.path,
-        "kind": action.exec.kind,
-        "limits": msgspec.to_builtins(action.limits),
-        "timeout": False,
-    }
-    if invocation.cause:
-        annotations["causedBy"] = "sequence"
-    elif action.exec.components:
-        annotations["topmost"] = True
-    return Activation(
-        namespace=invocation.caller.namespace,
-        name=action.own_name,
-        version=action.version,
-        subject=invocation.caller.namespace,
-        activation_id=invocation.activation_id,
-        start=now_ms(),
-        annotations=[Parameter(key=k, value=v) for k, v in annotations.items()],
-        response=failed(INTERNAL_ERROR, INTERNAL),
-        logs=[],
-        cause=invocation.cause or msgspec.UNSET,
-    )
-
-
-def note(record: Activation, key: str, value: Any) -> None:
-    """Set an annotation of a record."""
-    record.annotations = [a for a in record.annotations if a.key != key]
-    record.annotations.append(Parameter(key=key, value=value))
-
-
-def init_problem(line: bytes) -> str | None:
-    """Why the action's code can't run, None where it can."""
-    problem: str | None = msgspec.json.decode(line).get("error")
-    return problem

@@ -13,25 +13,23 @@ from fedwhisk.host.action_checks import (
     check_code_size,
     check_components,
     check_kind,
-    check_name,
-    check_parameter_size,
     checked_limits,
 )
 from fedwhisk.host.activations import INTERNAL_ERROR, Activation
 from fedwhisk.host.code import is_binary
-from fedwhisk.host.entities import check_new, common_fields, merged
+from fedwhisk.host.entities import merged
 from fedwhisk.host.errors import Refused, malformed
 from fedwhisk.host.http import (
     ACTIVATION_ID,
     authorize,
     flag,
     json_answer,
-    read_entity,
     read_payload,
     services,
 )
 from fedwhisk.host.models import Action, ActionBody, Exec, Parameter
 from fedwhisk.host.paging import list_answer
+from fedwhisk.host.rest_entities import Writing, begin_writing, named
 from fedwhisk.host.web_request import NOT_ALLOWED, immutable
 
 SEQUENCE = "sequence"
@@ -91,42 +89,36 @@ async def get_action(request: Request) -> Response:
 
 async def put_action(request: Request) -> Response:
     """Create or update an action or a sequence."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
     host = services(request)
-    check_name(name)
-    body = await read_entity(request, ActionBody)
-    package, _, _ = name.rpartition("/")
-    if package and host.entities.packages.get(caller.namespace, package).binding.name:
+    put = await begin_writing(request, host.entities.actions, ActionBody)
+    package, _, _ = put.name.rpartition("/")
+    if package and host.entities.packages.get(put.namespace, package).binding.name:
         raise Refused(400, "Operation not permitted on package binding.")
-    old = host.entities.actions.find(caller.namespace, name)
-    check_new(old, flag(request, "overwrite"))
-    check_parameter_size(body)
-    action = written_action(request, caller.namespace, name, old, body)
+    action = written_action(request, put)
     host.entities.actions.put(action)
-    if old:
-        host.invoker.pool.retire(old.revision)
+    if put.old:
+        host.invoker.pool.retire(put.old.revision)
     code = host.storage.code(action.exec.digest) if action.exec.digest else None
     return json_answer(action_view(action, code))
 
 
-def written_action(
-    request: Request, namespace: str, name: str, old: Action | None, body: ActionBody
-) -> Action:
+def written_action(request: Request, put: Writing[Action, ActionBody]) -> Action:
     """The action that a PUT makes of the old one and the body."""
-    fields = common_fields(old, body)
-    given = body.exec or (old.exec if old else None)
-    if given is None:
+    fields, old, body = put.fields, put.old, put.body
+    if body.exec is not None:
+        kept = kept_exec(request, put.namespace, put.name, body.exec)
+    elif old is not None:
+        kept = old.exec
+    else:
         raise malformed("exec undefined")
-    kept = kept_exec(request, namespace, name, body.exec) if body.exec else given
     fields["annotations"] = written_annotations(old, body, kept.kind)
     if kept.components:
         components = Parameter(key="_actions", value=kept.components)
         bound = [p for p in fields["parameters"] if p.key != "_actions"]
         fields["parameters"] = [*bound, components]
     return Action(
-        namespace=namespace,
-        name=name,
+        namespace=put.namespace,
+        name=put.name,
         exec=kept,
         limits=checked_limits(old.limits if old else None, body.limits),
         revision=uuid.uuid4().hex,
@@ -169,10 +161,8 @@ def written_annotations(
 
 async def delete_action(request: Request) -> Response:
     """Delete an action; its processes end."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
     host = services(request)
-    action = host.entities.actions.get(caller.namespace, name)
+    action = named(request, host.entities.actions)
     host.entities.actions.delete(action)
     host.invoker.pool.retire(action.revision)
     return json_answer(action_view(action))

@@ -8,12 +8,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fedwhisk.host.action_checks import check_name, check_parameter_size
-from fedwhisk.host.entities import Entities, check_new, common_fields, merged
+from fedwhisk.host.entities import Entities, merged
 from fedwhisk.host.errors import Refused
-from fedwhisk.host.http import authorize, flag, json_answer, read_entity, services
+from fedwhisk.host.http import authorize, flag, json_answer, services
 from fedwhisk.host.models import Action, Binding, Package, PackageBody
 from fedwhisk.host.paging import list_answer
+from fedwhisk.host.rest_entities import begin_writing, named
 
 
 def package_view(package: Package) -> dict[str, Any]:
@@ -52,10 +52,8 @@ async def list_packages(request: Request) -> Response:
 
 async def get_package(request: Request) -> Response:
     """One package and what is in it."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
     entities = services(request).entities
-    package = entities.packages.get(caller.namespace, name)
+    package = named(request, entities.packages)
     source = provider(entities, package)
     contents = entities.package_actions(source)
     shown = package_view(package)
@@ -73,21 +71,15 @@ async def get_package(request: Request) -> Response:
 
 async def put_package(request: Request) -> Response:
     """Create or update a package or a binding."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
     entities = services(request).entities
-    if name == "default":
+    put = await begin_writing(request, entities.packages, PackageBody)
+    if put.name == "default":
         raise Refused(400, "Package name 'default' is reserved.")
-    check_name(name)
-    body = await read_entity(request, PackageBody)
-    old = entities.packages.find(caller.namespace, name)
-    check_new(old, flag(request, "overwrite"))
-    check_parameter_size(body)
     package = Package(
-        namespace=caller.namespace,
-        name=name,
-        binding=checked_binding(entities, caller.namespace, old, body.binding),
-        **common_fields(old, body),
+        namespace=put.namespace,
+        name=put.name,
+        binding=checked_binding(entities, put.namespace, put.old, put.body.binding),
+        **put.fields,
     )
     entities.packages.put(package)
     return json_answer(package_view(package))
@@ -119,10 +111,8 @@ def checked_binding(
 
 async def delete_package(request: Request) -> Response:
     """Delete a package; with `force=true` also what is in it."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
     host = services(request)
-    package = host.entities.packages.get(caller.namespace, name)
+    package = named(request, host.entities.packages)
     contents = host.entities.package_actions(package)
     if contents and not flag(request, "force"):
         count = f"{len(contents)} " + ("entity" if len(contents) == 1 else "entities")

@@ -8,12 +8,13 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fedwhisk.host.action_checks import check_name, full_path
-from fedwhisk.host.entities import Entities, check_new, common_fields
+from fedwhisk.host.action_checks import full_path
+from fedwhisk.host.entities import Entities
 from fedwhisk.host.errors import Refused, malformed
-from fedwhisk.host.http import authorize, flag, json_answer, read_entity, services
+from fedwhisk.host.http import authorize, json_answer, read_entity, services
 from fedwhisk.host.models import Rule, RuleBody
 from fedwhisk.host.paging import list_answer
+from fedwhisk.host.rest_entities import begin_writing, named
 from fedwhisk.host.rest_triggers import action_path
 
 STATUSES = {"active": True, "inactive": False}
@@ -44,31 +45,22 @@ async def list_rules(request: Request) -> Response:
 
 async def get_rule(request: Request) -> Response:
     """One rule."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
-    return json_answer(
-        rule_view(services(request).entities.rules.get(caller.namespace, name))
-    )
+    return json_answer(rule_view(named(request, services(request).entities.rules)))
 
 
 async def put_rule(request: Request) -> Response:
     """Create or update a rule; a fresh one is active unless the body says otherwise."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
     entities = services(request).entities
-    check_name(name)
-    body = await read_entity(request, RuleBody)
-    old = entities.rules.find(caller.namespace, name)
-    check_new(old, flag(request, "overwrite"))
-    trigger, action = checked_ends(entities, caller.namespace, old, body)
-    active = old.active if old else True
+    put = await begin_writing(request, entities.rules, RuleBody)
+    trigger, action = checked_ends(entities, put.namespace, put.old, put.body)
+    active = put.old.active if put.old else True
     rule = Rule(
-        namespace=caller.namespace,
-        name=name,
+        namespace=put.namespace,
+        name=put.name,
         trigger=trigger,
         action=action,
-        active=STATUSES.get(body.status or "", active),
-        **common_fields(old, body),
+        active=STATUSES.get(put.body.status or "", active),
+        **put.fields,
     )
     entities.rules.put(rule)
     return json_answer(rule_view(rule))
@@ -105,11 +97,9 @@ def own_name(namespace: str, path: str) -> str:
 
 async def delete_rule(request: Request) -> Response:
     """Delete a rule."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
-    entities = services(request).entities
-    rule = entities.rules.get(caller.namespace, name)
-    entities.rules.delete(rule)
+    rules = services(request).entities.rules
+    rule = named(request, rules)
+    rules.delete(rule)
     return json_answer(rule_view(rule))
 
 
@@ -121,12 +111,10 @@ class StatusBody(msgspec.Struct):
 
 async def set_rule_status(request: Request) -> Response:
     """Switch a rule on or off; doing so twice changes nothing."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
-    entities = services(request).entities
-    rule = entities.rules.get(caller.namespace, name)
+    rules = services(request).entities.rules
+    rule = named(request, rules)
     body = await read_entity(request, StatusBody)
     if body.status not in STATUSES:
         raise malformed(f"'{body.status}' is not a recognized rule state")
-    entities.rules.put(msgspec.structs.replace(rule, active=STATUSES[body.status]))
+    rules.put(msgspec.structs.replace(rule, active=STATUSES[body.status]))
     return Response("OK", headers={"content-type": "text/plain; charset=UTF-8"})

@@ -8,23 +8,21 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fedwhisk.host.action_checks import check_name, check_parameter_size
 from fedwhisk.host.activations import SUCCESS, Activation, ended, new_id
 from fedwhisk.host.activations import Response as Outcome
-from fedwhisk.host.entities import Entities, check_new, common_fields, now_ms
+from fedwhisk.host.entities import Entities, now_ms
 from fedwhisk.host.errors import Refused
 from fedwhisk.host.http import (
     ACTIVATION_ID,
     authorize,
-    flag,
     json_answer,
-    read_entity,
     read_payload,
     services,
 )
-from fedwhisk.host.invoke import Caller
+from fedwhisk.host.invocation import Caller
 from fedwhisk.host.models import EntityBody, Parameter, Rule, Trigger
 from fedwhisk.host.paging import list_answer
+from fedwhisk.host.rest_entities import begin_writing, named
 
 
 def action_path(namespace: str, name: str) -> dict[str, str]:
@@ -69,35 +67,25 @@ async def list_triggers(request: Request) -> Response:
 
 async def get_trigger(request: Request) -> Response:
     """One trigger."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
     entities = services(request).entities
-    trigger = entities.triggers.get(caller.namespace, name)
+    trigger = named(request, entities.triggers)
     return json_answer(trigger_view(trigger, rules_of(entities, trigger)))
 
 
 async def put_trigger(request: Request) -> Response:
     """Create or update a trigger."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
     entities = services(request).entities
-    check_name(name)
-    body = await read_entity(request, EntityBody)
-    old = entities.triggers.find(caller.namespace, name)
-    check_new(old, flag(request, "overwrite"))
-    check_parameter_size(body)
-    trigger = Trigger(namespace=caller.namespace, name=name, **common_fields(old, body))
+    put = await begin_writing(request, entities.triggers, EntityBody)
+    trigger = Trigger(namespace=put.namespace, name=put.name, **put.fields)
     entities.triggers.put(trigger)
     return json_answer(trigger_view(trigger, rules_of(entities, trigger)))
 
 
 async def delete_trigger(request: Request) -> Response:
     """Delete a trigger; its rules stay, and never fire again."""
-    name = request.path_params["name"]
-    caller = authorize(request, name)
-    entities = services(request).entities
-    trigger = entities.triggers.get(caller.namespace, name)
-    entities.triggers.delete(trigger)
+    triggers = services(request).entities.triggers
+    trigger = named(request, triggers)
+    triggers.delete(trigger)
     return json_answer(trigger_view(trigger, []))
 
 

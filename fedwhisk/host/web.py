@@ -15,7 +15,7 @@ from fedwhisk.host.http import (
     services,
     transaction,
 )
-from fedwhisk.host.invoke import Caller
+from fedwhisk.host.invocation import Caller
 from fedwhisk.host.models import Action, Parameter
 from fedwhisk.host.web_answer import ANSWERS, accepts
 from fedwhisk.host.web_request import (
