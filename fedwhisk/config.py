@@ -29,9 +29,12 @@ class Settings:
 
     Attributes:
         base_url_ow: where OpenWhisk serves the package's web actions.
-        base_url_aws: where an API gateway serves them.
+        base_url_aws: where an API gateway serves them, or a Lambda function's
+            invocation URL.
+        aws_image: the image of the Lambda function in its registry, to deploy.
         apihost: OpenWhisk's API host, to deploy to.
         auth: `uuid:key` of the namespace there.
+        actions_image: an image to run the actions on; empty means zips.
         mongodb_url: a MongoDB; empty means the embedded database.
         mongodb_database: the name of the database in it.
         fed_secret: the deployment's secret; empty lets the embedded platform make one.
@@ -43,8 +46,10 @@ class Settings:
 
     base_url_ow: str = ""
     base_url_aws: str = ""
+    aws_image: str = ""
     apihost: str = ""
     auth: str = field(default="", repr=False)
+    actions_image: str = ""
     mongodb_url: str = field(default="", repr=False)
     mongodb_database: str = "fedwhisk"
     fed_secret: str = field(default="", repr=False)
@@ -94,7 +99,13 @@ def _check(values: Mapping[str, str]) -> None:
         "base_url_aws": (r"https?://[^\s?#]+", "a URL that begins with https://"),
         "mongodb_url": (r"mongodb(\+srv)?://\S+", "a URL that begins with mongodb://"),
         "mongodb_database": (r"[A-Za-z0-9_-]{1,60}", "letters, digits, _ or -"),
+        "aws_image": (
+            r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"
+            r"/[a-z0-9][a-z0-9._/-]*:[\w][\w.-]{0,127}",
+            "ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:TAG",
+        ),
         "auth": (r"[^\s:]+:[^\s:]+", "uuid:key"),
+        "actions_image": (r"[\w./:@-]+", "an image's name, such as registry/name:tag"),
         "calls_per_minute": (r"[0-9]{1,9}", "a whole number of calls"),
     }
     secret = ("auth", "mongodb_url")

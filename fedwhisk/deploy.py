@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import requests
 
-from fedwhisk.manifest import ManifestError
-from fedwhisk.plan import ApiOperation, Plan, read_manifest
+from fedwhisk.manifest import ManifestError, parse_manifest
+from fedwhisk.plan import ApiOperation, Plan, api_operations, read_manifest
 
 TIMEOUT_S = 90
 APIMGMT = "/api/v1/web/whisk.system/apimgmt"
@@ -53,9 +53,15 @@ class Host:
         user, _, key = auth.partition(":")
         self._session.auth = (user, key)
 
-    def close(self) -> None:
-        """Close the connection."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
         self._session.close()
+
+    def namespace(self) -> str:
+        """The namespace that the credentials are for."""
+        return str(self.call("GET", "/api/v1/namespaces")[0])
 
     def call(
         self, method: str, path: str, missing_is_fine: bool = False, **options: Any
@@ -129,20 +135,29 @@ def deploy_manifest(
         DeployError: the host refused a call; earlier calls stay.
     """
     plan = read_manifest(manifest, environment)
-    host = Host(apihost, auth)
-    try:
-        namespace = str(host.call("GET", "/api/v1/namespaces")[0])
+    with Host(apihost, auth) as host:
+        namespace = host.namespace()
         put_entities(host, plan)
         return Deployed(
             namespace=namespace,
             packages=list(plan.packages),
             actions=dict(web_urls(host.url, namespace, plan)),
-            apis=dict(
-                create_api(host, namespace, operation) for operation in plan.apis
-            ),
+            apis=dict(create_apis(host, manifest)),
         )
-    finally:
-        host.close()
+
+
+def create_apis(host: Host, manifest: Path) -> Iterator[tuple[str, str]]:
+    """Create the APIs of a manifest: their base paths and URLs, operation by operation.
+
+    The actions behind them need not be there yet.
+
+    Raises:
+        ManifestError, DeployError: as deploying does.
+    """
+    namespace = host.namespace()
+    for name, package in parse_manifest(manifest).items():
+        for operation in api_operations(name, package):
+            yield create_api(host, namespace, operation)
 
 
 def put_entities(host: Host, plan: Plan) -> None:
@@ -204,10 +219,8 @@ def undeploy_manifest(
 ) -> None:
     """Delete all that a manifest names, and nothing else; raises as deploying does."""
     plan = read_manifest(manifest, environment)
-    host = Host(apihost, auth)
-    try:
-        for base in {operation.base: None for operation in plan.apis}:
-            delete_api(host, base)
+    with Host(apihost, auth) as host:
+        delete_apis(host, manifest)
         for collection, names in (
             ("rules", plan.rules),
             ("triggers", plan.triggers),
@@ -217,13 +230,15 @@ def undeploy_manifest(
         ):
             for name in names:
                 host.delete(collection, name)
-    finally:
-        host.close()
 
 
-def delete_api(host: Host, base: str) -> None:
-    """Delete the API of a base path, if it is there."""
-    query = {**gateway_query(host), "basepath": base}
-    found = host.call("GET", f"{APIMGMT}/getApi.http", params=query)
-    if found["apis"]:
-        host.call("DELETE", f"{APIMGMT}/deleteApi.http", params=query)
+def delete_apis(host: Host, manifest: Path) -> None:
+    """Delete the APIs of a manifest that are there; raises as deploying does."""
+    packages = parse_manifest(manifest).items()
+    operations = [each for own in packages for each in api_operations(*own)]
+    for base in sorted({operation.base for operation in operations}):
+        query = {**gateway_query(host), "basepath": base}
+        path = f"{APIMGMT}/getApi.http"
+        found = host.call("GET", path, missing_is_fine=True, params=query)
+        if found is not None and found["apis"]:  # none: the host has no gateway
+            host.call("DELETE", f"{APIMGMT}/deleteApi.http", params=query)

@@ -12,6 +12,10 @@ from typing import Any
 import msgspec
 import yaml
 
+MANIFESTS = Path(__file__).resolve().parents[1] / "wsk_manifests"
+API_MANIFEST = MANIFESTS / "apis.yaml"
+IMAGE_MANIFEST = MANIFESTS / "image.yaml"
+
 
 class ManifestError(Exception):
     """The manifest, or the environment it is filled from, is not as it should be."""

@@ -49,7 +49,6 @@ class Plan:
     sequences: dict[str, dict[str, Any]] = field(default_factory=dict)
     triggers: dict[str, dict[str, Any]] = field(default_factory=dict)
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
-    apis: list[ApiOperation] = field(default_factory=list)
 
 
 def read_manifest(path: Path, environment: Mapping[str, str]) -> Plan:
@@ -100,7 +99,6 @@ def add_package(
             "action": component_path(name, filled.text(rule.action)),
             "annotations": pairs(filled.value(rule.annotations)),
         }
-    plan.apis.extend(api_operations(name, package))
 
 
 def action_body(

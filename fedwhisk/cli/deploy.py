@@ -7,6 +7,9 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError
@@ -18,22 +21,38 @@ HOW_TO_GET_IT = (
     "built with Go from github.com/apache/openwhisk-wskdeploy"
 )
 
+Gateway = Annotated[
+    bool, typer.Option("--gateway", help="Make paths of the API gateway, too.")
+]
 
-def deploy() -> None:
+
+def deploy(gateway: Gateway = False) -> None:
     """Build the zips and deploy the actions to APIHOST with the real wskdeploy."""
-    from actions.build import BuildError, build
+    from fedwhisk.manifest import IMAGE_MANIFEST
+    from fedwhisk.platform import MANIFEST
 
     settings = _checked()
-    try:
-        build("3.11")
-    except BuildError as error:
-        raise OperatorError(f"the actions cannot be built: {error}") from error
-    _wskdeploy(settings)
+    if settings.actions_image:
+        _wskdeploy(settings, IMAGE_MANIFEST)
+    else:
+        _build()
+        _wskdeploy(settings, MANIFEST)
+    typer.echo(f"BASE_URL_OW={_base_url(settings, gateway=gateway)}")
 
 
 def undeploy() -> None:
     """Remove from APIHOST what `deploy` has put there."""
-    _wskdeploy(_checked(), "undeploy")
+    from fedwhisk import deploy
+    from fedwhisk.manifest import API_MANIFEST, IMAGE_MANIFEST
+
+    settings = _checked()
+    try:
+        with deploy.Host(settings.apihost, settings.auth) as host:
+            deploy.delete_apis(host, API_MANIFEST)
+    except deploy.DeployError as error:
+        raise OperatorError(str(error)) from error
+    # Names are all that it looks at, and this manifest needs no zips to be there.
+    _wskdeploy(settings, IMAGE_MANIFEST, "undeploy")
 
 
 def _checked() -> Settings:
@@ -41,6 +60,7 @@ def _checked() -> Settings:
 
     Raises:
         InputError: names each setting that is missing.
+        OperatorError: the tool is missing.
     """
     from fedwhisk import config
 
@@ -48,23 +68,48 @@ def _checked() -> Settings:
     missing = [name.upper() for name in NEEDED if not getattr(settings, name)]
     if missing:
         raise InputError(f"{', '.join(missing)}: not set, see .env.template")
+    if shutil.which("wskdeploy") is None:
+        raise OperatorError(HOW_TO_GET_IT)
     return settings
 
 
-def _wskdeploy(settings: Settings, *command: str) -> None:
-    tool = shutil.which("wskdeploy")
-    if tool is None:
-        raise OperatorError(HOW_TO_GET_IT)
-    from fedwhisk.platform import MANIFEST
+def _build() -> None:
+    from actions.build import BuildError, build
 
+    try:
+        build("3.11")
+    except BuildError as error:
+        raise OperatorError(f"the actions cannot be built: {error}") from error
+
+
+def _base_url(settings: Settings, *, gateway: bool) -> str:
+    """Return where clients find the actions; make the gateway's paths if wanted.
+
+    Not by wskdeploy: it writes `https://` before any APIHOST that it is told, so that
+    the gateway of one with a scheme or a port would call a URL that is none.
+    """
+    from fedwhisk import deploy
+    from fedwhisk.manifest import API_MANIFEST
+    from fedwhisk.platform import PACKAGE
+
+    try:
+        with deploy.Host(settings.apihost, settings.auth) as host:
+            if gateway:
+                return dict(deploy.create_apis(host, API_MANIFEST)).popitem()[1]
+            return f"{host.url}/api/v1/web/{host.namespace()}/{PACKAGE}"
+    except deploy.DeployError as error:
+        raise OperatorError(str(error)) from error
+
+
+def _wskdeploy(settings: Settings, manifest: Path, *command: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         # A file of its own: arguments could be read by every user of this machine.
         props = Path(folder) / "wskprops"
         props.touch(mode=0o600)
         props.write_text(f"APIHOST={settings.apihost}\nAUTH={settings.auth}\n")
         done = subprocess.run(  # noqa: S603 - our own arguments
-            [tool, *command, "-m", MANIFEST.name],
-            cwd=MANIFEST.parent,
+            ["wskdeploy", *command, "-m", manifest.name],  # noqa: S607 - found on PATH
+            cwd=manifest.parent,
             env=os.environ | _variables(settings) | {"WSK_CONFIG_FILE": str(props)},
             check=False,
         )
@@ -73,10 +118,11 @@ def _wskdeploy(settings: Settings, *command: str) -> None:
 
 
 def _variables(settings: Settings) -> dict[str, str]:
-    """Return what the manifest names."""
+    """Return what the manifests name."""
     budget = settings.calls_per_minute or OPENWHISK_CALLS_PER_MINUTE
     return {
         "ACTIONS_TARGET": "3.11",
+        "ACTIONS_IMAGE": settings.actions_image,
         "MONGODB_URL": settings.mongodb_url,
         "MONGODB_DATABASE": settings.mongodb_database,
         "FED_SECRET": settings.fed_secret,
