@@ -92,6 +92,7 @@ def new_fleet(
         namespace = f"fed-{name}-{stamp}"
         run("kubectl", "create", "namespace", namespace)
         namespaces.append(namespace)
+        run("kubectl", "label", "namespace", namespace, "fedwhisk=test")
         file = tmp_path_factory.mktemp(name) / "values.yaml"
         fleet = Fleet(namespace, file, basic_values(), server.url)
         fleet.secret("fl-enrolment", tokens.enrolment_token(SECRET))
