@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import math
 import sys
 from array import array
@@ -22,6 +23,9 @@ CHUNK_VALUES = 131_072
 
 VALUE_BYTES = 4
 
+LARGEST_LAYOUT = 262_144
+"""Characters of a layout's JSON: it travels beside a chunk, within the same 1 MiB."""
+
 Layout = list[tuple[str, list[int]]]
 """The ordered (name, shape) pairs of a model's tensors; the dtype is float32."""
 
@@ -29,6 +33,19 @@ Layout = list[tuple[str, list[int]]]
 def parameter_count(layout: Layout) -> int:
     """Return the number of values in a model of this layout."""
     return sum(math.prod(shape) for _, shape in layout)
+
+
+def layout_fault(layout: Layout, most: int) -> str | None:
+    """Say what is wrong with a layout of at most `most` values; None: nothing is."""
+    parameters = parameter_count(layout)
+    if not 1 <= parameters <= most:
+        return f"found {parameters} parameters, expected 1 to {most}"
+    if len({name for name, _ in layout}) < len(layout):
+        return "found a name twice, expected a name a tensor"
+    size = len(json.dumps(layout))
+    if size > LARGEST_LAYOUT:
+        return f"found {size} characters of JSON, expected at most {LARGEST_LAYOUT}"
+    return None
 
 
 def chunk_count(parameters: int) -> int:
@@ -105,6 +122,6 @@ def first_non_finite(chunk: array[float]) -> int | None:
     return next(i for i, value in enumerate(chunk) if not math.isfinite(value))
 
 
-def square_sum(chunk: array[float]) -> float:
-    """Return the sum of squares of a chunk's values, in float64."""
-    return sum(value * value for value in chunk)
+def square_distance(chunk: array[float], base: array[float]) -> float:
+    """Return the squared L2 distance of two chunks of one length, in float64."""
+    return sum((a - b) * (a - b) for a, b in zip(chunk, base, strict=True))

@@ -55,6 +55,8 @@ class LiveRound(msgspec.Struct, frozen=True, kw_only=True):
         advance_at: server time from which a client is told to advance the round.
         advance_tries: how often one was told already.
         claim_until: server time until which an aggregation is under way.
+        distances: L2 distance of the farthest updates from the version that they
+            became part of, by client index; set when the round closes.
     """
 
     number: int
@@ -72,6 +74,7 @@ class LiveRound(msgspec.Struct, frozen=True, kw_only=True):
     advance_at: float = 0.0
     advance_tries: int = 0
     claim_until: float = 0.0
+    distances: dict[str, float] = {}
 
     def awaits(self, index: int) -> bool:
         """Tell whether the round still wants that client's update."""
@@ -87,8 +90,18 @@ NO_ROUND = LiveRound(number=-1, state=RoundState.CLOSED)
 """The closed predecessor of round 0."""
 
 
+class Enrolments(msgspec.Struct, frozen=True, kw_only=True):
+    """How many clients have enrolled in a minute of the server's time."""
+
+    minute: int = -1
+    count: int = 0
+
+
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
-    """An experiment and its live round. `version` is the newest published model."""
+    """An experiment and its live round. `version` is the newest published model.
+
+    `revoked` holds when a client was shut out, by its index as text.
+    """
 
     id: str = msgspec.field(name="_id")
     name: str
@@ -101,6 +114,12 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     parameters: int = 0
     reason: str | None = None
     ended: float | None = None
+    revoked: dict[str, float] = {}
+    enrolments: Enrolments = Enrolments()
+
+    def shuts_out(self, index: int) -> bool:
+        """Tell whether that client has been revoked."""
+        return str(index) in self.revoked
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,11 +133,14 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     due: float = 0.0
     rounds: int = 0
     train_s: float | None = None
-    revoked: bool = False
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True):
-    """A complete upload of one client for one round; its chunks lie apart."""
+    """A complete upload of one client for one round; its chunks lie apart.
+
+    `norm` is its L2 distance from the version that it was trained from, where the
+    experiment bounds that; else 0.
+    """
 
     client: int
     upload: str
@@ -129,10 +151,14 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvaluationState(msgspec.Struct, frozen=True, kw_only=True):
-    """The scoring of a version: tried up to three times, the first result stays."""
+    """The scoring of a version: tried up to three times, the first result stays.
+
+    `asked` are the clients whose result counts.
+    """
 
     attempts: int = 0
     until: float = 0.0
+    asked: list[int] = []
     result: dict[str, float] | None = None
 
 
@@ -149,6 +175,7 @@ class RoundRecord(msgspec.Struct, frozen=True, kw_only=True):
     late: list[int] = []
     examples: int = 0
     metrics: dict[str, float] = {}
+    distances: dict[str, float] = {}
     evaluation: EvaluationState = EvaluationState()
 
 

@@ -7,6 +7,8 @@ retry it.
 
 from __future__ import annotations
 
+LONGEST_MESSAGE = 2000
+
 
 class FedError(Exception):
     """A refusal with a stable code. The message says what was found and expected."""
@@ -15,8 +17,8 @@ class FedError(Exception):
     status = 500
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = _one_line(message)
+        super().__init__(self.message)
         self.retry_after = retry_after
 
     def body(self) -> dict[str, object]:
@@ -25,6 +27,12 @@ class FedError(Exception):
         if self.retry_after is not None:
             error["retry_after"] = self.retry_after
         return {"error": error}
+
+
+def _one_line(message: str) -> str:
+    """Bound a message, and keep what a caller sent from forging lines of a log."""
+    shown = message[:LONGEST_MESSAGE]
+    return "".join(each if each.isprintable() else "?" for each in shown)
 
 
 class InvalidRequest(FedError):
@@ -73,6 +81,12 @@ class FederationFull(FedError):
     """All places are taken by other names."""
 
     code, status = "federation_full", 409
+
+
+class TooManyEnrolments(FedError):
+    """As many new clients as the experiment takes in a minute have enrolled."""
+
+    code, status = "too_many_enrolments", 429
 
 
 class UploadMismatch(FedError):

@@ -12,14 +12,17 @@ import msgspec
 
 from fedcore.settings import ExperimentSettings
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
+PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*\Z"
+"""One line of whole characters: what can be logged, shown and stored as it is."""
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=PRINTABLE)]
 Index = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-MetricName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+MetricName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z")]
 Metrics = Annotated[dict[MetricName, float], msgspec.Meta(max_length=32)]
 LayoutEntry = tuple[
-    Annotated[str, msgspec.Meta(min_length=1, max_length=200)],
+    Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=PRINTABLE)],
     Annotated[list[Number], msgspec.Meta(max_length=16)],
 ]
 LayoutField = Annotated[list[LayoutEntry], msgspec.Meta(min_length=1, max_length=5000)]
@@ -158,7 +161,7 @@ class SubmitUpdate(Request, frozen=True):
     chunks: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
     hash: Sha256
     data: str
-    examples: int
+    examples: Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
     metrics: Metrics = {}
     layout: LayoutField | None = None
 
@@ -243,6 +246,23 @@ class Stopped(Answer, frozen=True):
     state: str
 
 
+class RevokeClient(Request, frozen=True):
+    """Shut the client of that name out of an experiment; `undo` lets it in again."""
+
+    experiment: Name
+    name: Name
+    undo: bool = False
+
+
+class Revoked(Answer, frozen=True):
+    """The answer to `RevokeClient`: which client it is, and how it stands now."""
+
+    experiment: str
+    client: int
+    name: str
+    revoked: bool
+
+
 class AdvanceRound(Request, frozen=True):
     """Move a round on; without an experiment, every overdue one.
 
@@ -289,7 +309,10 @@ class LiveReport(Answer, frozen=True):
 
 
 class RoundReport(Answer, frozen=True):
-    """A closed round, for `Report`. `metrics` are means weighted by examples."""
+    """A closed round, for `Report`.
+
+    `metrics` are means weighted by examples; `distances` as in `LiveRound`.
+    """
 
     round: int
     opened: float
@@ -304,6 +327,7 @@ class RoundReport(Answer, frozen=True):
     evaluation_tries: int
     late: list[int]
     refused: dict[str, str]
+    distances: dict[str, float] = {}
 
 
 class ClientReport(Answer, frozen=True):

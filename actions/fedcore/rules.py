@@ -9,7 +9,7 @@ finds nothing to change.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -141,6 +141,7 @@ def accept(
     where = _live_is(experiment) | {
         "live.cohort": index,
         f"live.accepted.{index}": {"$exists": False},
+        f"revoked.{index}": {"$exists": False},
         "live.accepted_count": before if freeze else {"$lt": before},
     }
     changes: Change = {
@@ -206,13 +207,17 @@ def claim(experiment: Experiment, now: float) -> Write:
     return Write(where, {"$set": {"live.claim_until": until}})
 
 
-def close(experiment: Experiment, now: float) -> Write:
-    """Publish the version of a frozen round: all its chunks are present."""
+def close(experiment: Experiment, now: float, distances: Mapping[str, float]) -> Write:
+    """Publish the version of a frozen round: all its chunks are present.
+
+    `distances` are the round's, for its record (see `LiveRound`).
+    """
     return Write(
         _live_is(experiment),
         {
             "$set": {
                 "live.state": RoundState.CLOSED,
+                "live.distances": dict(distances),
                 "version": experiment.live.number,
                 "live.advance_at": now + ADVANCE_BACKOFF_S[0],
                 "live.advance_tries": 1,

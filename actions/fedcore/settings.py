@@ -42,7 +42,18 @@ class ExperimentSettings(
         claim_s: seconds an aggregation may take before another may take it over.
         max_parameters: largest model accepted, in values.
         max_examples: largest number of training examples one update may claim.
-        max_norm: largest L2 norm of an update's weights; 0 means no bound.
+        max_norm: largest L2 distance of an update from the version that it was
+            trained from; 0 means no bound.
+        norm_action: what becomes of a larger one: `refuse` it, or `clip` it to the
+            bound.
+        strategy: how updates become a version (`fedavg`, `median`, `trimmed_mean`,
+            `krum`; see `fedcore.aggregation`).
+        trim: share of the updates that `trimmed_mean` leaves out at either end.
+        byzantine: hostile updates in a round that `krum` has to withstand.
+        krum_keep: updates that `krum` keeps and averages.
+        enrolment: whether the token for any name enrols (`open`), or only a token
+            for the client's own name does (`named`).
+        enrolments_per_minute: new clients that may enrol in a minute.
         evaluate: whether each version is scored on the central test set.
         public_status: whether `status` answers without a token.
     """
@@ -66,6 +77,13 @@ class ExperimentSettings(
     max_parameters: int = 20_000_000
     max_examples: int = 10_000_000
     max_norm: float = 0.0
+    norm_action: str = "refuse"
+    strategy: str = "fedavg"
+    trim: float = 0.2
+    byzantine: int = 1
+    krum_keep: int = 1
+    enrolment: str = "open"
+    enrolments_per_minute: int = 1000
     evaluate: bool = True
     public_status: bool = False
 
@@ -96,6 +114,15 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "max_parameters": (1, 1_000_000_000),
     "max_examples": (1, 10**12),
     "max_norm": (0, 1e30),
+    "byzantine": (0, 10_000),
+    "krum_keep": (1, 10_000),
+    "enrolments_per_minute": (1, 1_000_000),
+}
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "norm_action": ("refuse", "clip"),
+    "strategy": ("fedavg", "median", "trimmed_mean", "krum"),
+    "enrolment": ("open", "named"),
 }
 
 
@@ -124,6 +151,8 @@ def check(settings: ExperimentSettings) -> None:
     _check_shares(settings)
     _check_words(settings)
     _check_counts(settings)
+    if settings.strategy == "krum":
+        _check_krum(settings)
 
 
 def _check_shares(settings: ExperimentSettings) -> None:
@@ -137,6 +166,10 @@ def _check_shares(settings: ExperimentSettings) -> None:
         raise InvalidSettings(
             f"settings.quorum: found {settings.quorum}, expected above 0, at most 1"
         )
+    if not 0 <= settings.trim < 0.5:
+        raise InvalidSettings(
+            f"settings.trim: found {settings.trim}, expected 0 to below 0.5"
+        )
 
 
 def _check_words(settings: ExperimentSettings) -> None:
@@ -146,6 +179,12 @@ def _check_words(settings: ExperimentSettings) -> None:
             raise InvalidSettings(
                 f"settings.{name}: found {found!r}, expected 1 to 100 letters, "
                 "digits or _ . : -"
+            )
+    for name, choices in _CHOICES.items():
+        found = getattr(settings, name)
+        if found not in choices:
+            raise InvalidSettings(
+                f"settings.{name}: found {found!r}, expected {' or '.join(choices)}"
             )
 
 
@@ -160,6 +199,23 @@ def _check_counts(settings: ExperimentSettings) -> None:
         raise InvalidSettings(
             f"settings.min_clients: found {settings.min_clients}, expected at most "
             f"clients = {settings.clients}"
+        )
+
+
+def _check_krum(settings: ExperimentSettings) -> None:
+    """Krum withstands f hostile updates among at least 2 f + 3."""
+    fewest = settings.quorum_of(settings.per_round)
+    needed = 2 * settings.byzantine + 3
+    if fewest < needed:
+        raise InvalidSettings(
+            f"settings.byzantine: found {settings.byzantine}, which needs {needed} "
+            f"updates, but a round may close with {fewest} (its quorum)"
+        )
+    most = fewest - settings.byzantine
+    if settings.krum_keep > most:
+        raise InvalidSettings(
+            f"settings.krum_keep: found {settings.krum_keep}, expected at most {most}, "
+            "the quorum without the hostile"
         )
 
 

@@ -3,6 +3,10 @@
 A token is `<key id>.<MAC>`. The MAC is HMAC-SHA256 (RFC 2104) over length-prefixed
 fields that begin with a purpose, so no token of one kind can pass for another. While
 a secret is rotated, tokens of the previous one stay valid.
+
+An enrolment token may end: then it is `<key id>.<seconds since the epoch>.<MAC>`, and
+the MAC covers the seconds. The other kinds end otherwise: an operator's with its
+secret, a client's with its secret, its revocation or its experiment.
 """
 
 from __future__ import annotations
@@ -11,8 +15,18 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
+from enum import StrEnum
 
 MIN_SECRET_BYTES = 32
+LONGEST_TOKEN = 200
+"""Characters; ours have less than 70."""
+
+
+class Enrolment(StrEnum):
+    """What an enrolment token is good for."""
+
+    OPEN = "open"  # any name: its holders trust each other
+    NAMED = "named"  # the one name that it was made for
 
 
 def key_id(secret: bytes) -> str:
@@ -25,9 +39,21 @@ def operator_token(secret: bytes) -> str:
     return _token(secret, "operator")
 
 
-def enrolment_token(secret: bytes, name: str | None = None) -> str:
-    """Return the token that enrols clients: any name, or the one that is given."""
-    return _token(secret, "enrol") if name is None else _token(secret, "enrol", name)
+def enrolment_token(
+    secret: bytes, name: str | None = None, *, expires: int | None = None
+) -> str:
+    """Return the token that enrols clients.
+
+    Args:
+        secret: the deployment's.
+        name: the only name that it enrols; None means any.
+        expires: from when it enrols nobody any more, in seconds since the epoch;
+            None means never.
+    """
+    whom = () if name is None else (name,)
+    if expires is None:
+        return _token(secret, "enrol", *whom)
+    return _token(secret, "enrol until", str(expires), *whom, shown=f"{expires}.")
 
 
 def client_token(secret: bytes, experiment_id: str, index: int) -> str:
@@ -40,14 +66,16 @@ def is_operator(secrets: Sequence[bytes], token: str) -> bool:
     return _matches(token, [operator_token(secret) for secret in secrets])
 
 
-def may_enrol(secrets: Sequence[bytes], token: str, name: str) -> bool:
-    """Tell whether `token` enrols `name` under any of the secrets."""
-    candidates = [
-        candidate
-        for secret in secrets
-        for candidate in (enrolment_token(secret), enrolment_token(secret, name))
-    ]
-    return _matches(token, candidates)
+def enrols(
+    secrets: Sequence[bytes], token: str, name: str, now: float
+) -> Enrolment | None:
+    """Tell how `token` enrols `name` under any of the secrets; None: not at all."""
+    expires = _expiry(token)
+    for kind, whom in ((Enrolment.OPEN, None), (Enrolment.NAMED, name)):
+        made = [enrolment_token(secret, whom, expires=expires) for secret in secrets]
+        if _matches(token, made):
+            return kind if expires is None or now < expires else None
+    return None
 
 
 def is_client(
@@ -58,16 +86,25 @@ def is_client(
     return _matches(token, candidates)
 
 
-def _token(secret: bytes, *fields: str) -> str:
+def _token(secret: bytes, *fields: str, shown: str = "") -> str:
     message = b"".join(
         len(field.encode()).to_bytes(4, "big") + field.encode() for field in fields
     )
     mac = hmac.digest(secret, message, "sha256")
-    return f"{key_id(secret)}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+    text = base64.urlsafe_b64encode(mac).decode().rstrip("=")
+    return f"{key_id(secret)}.{shown}{text}"
+
+
+def _expiry(token: str) -> int | None:
+    """Return when a token says that it ends; whether that is true, its MAC tells."""
+    match token.split("."):
+        case [_, digits, _] if digits.isascii() and digits.isdigit():
+            return int(digits) if len(digits) <= 12 else None
+    return None
 
 
 def _matches(token: str, candidates: Sequence[str]) -> bool:
     """Compare in constant time, with every candidate, whichever matches first."""
-    given = token.encode("utf-8", "surrogatepass")
+    given = token[: LONGEST_TOKEN + 1].encode("utf-8", "surrogatepass")
     hits = [hmac.compare_digest(given, candidate.encode()) for candidate in candidates]
     return any(hits)

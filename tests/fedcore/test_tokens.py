@@ -1,9 +1,12 @@
+import hmac
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fedcore import tokens
+from fedcore.tokens import Enrolment
 
 OLD, NEW = b"o" * 32, b"n" * 32
 
@@ -14,6 +17,8 @@ def test_tokens_of_different_purposes_never_match() -> None:
         tokens.enrolment_token(NEW),
         tokens.enrolment_token(NEW, "a"),
         tokens.enrolment_token(NEW, ""),
+        tokens.enrolment_token(NEW, expires=1),
+        tokens.enrolment_token(NEW, "a", expires=1),
         tokens.client_token(NEW, "e", 0),
         tokens.client_token(NEW, "e", 1),
         tokens.client_token(NEW, "e1", 0),
@@ -30,8 +35,39 @@ def test_fields_cannot_be_shifted_into_one_another(left, right, index) -> None:
 
 def test_a_named_token_enrols_its_name_alone() -> None:
     token = tokens.enrolment_token(NEW, "ward-7")
-    assert tokens.may_enrol([NEW], token, "ward-7")
-    assert not tokens.may_enrol([NEW], token, "ward-8")
+    assert tokens.enrols([NEW], token, "ward-7", 0) is Enrolment.NAMED
+    assert tokens.enrols([NEW], token, "ward-8", 0) is None
+
+
+def test_the_open_token_enrols_any_name() -> None:
+    token = tokens.enrolment_token(NEW)
+    assert tokens.enrols([NEW], token, "ward-7", 0) is Enrolment.OPEN
+    assert tokens.enrols([OLD], token, "ward-7", 0) is None
+
+
+@pytest.mark.parametrize("name", [None, "ward-7"])
+def test_an_enrolment_token_may_end(name) -> None:
+    token = tokens.enrolment_token(NEW, name, expires=1000)
+    assert tokens.enrols([NEW], token, "ward-7", 999.9)
+    assert tokens.enrols([NEW], token, "ward-7", 1000) is None
+
+
+def test_the_end_of_a_token_cannot_be_moved() -> None:
+    key, _, mac = tokens.enrolment_token(NEW, expires=1000).split(".")
+    for forged in (f"{key}.2000.{mac}", f"{key}.01000.{mac}", f"{key}.{mac}"):
+        assert tokens.enrols([NEW], forged, "ward-7", 0) is None
+
+
+def test_each_comparison_is_in_constant_time_and_none_is_left_out(monkeypatch) -> None:
+    compared = []
+    genuine = hmac.compare_digest
+    monkeypatch.setattr(
+        hmac, "compare_digest", lambda *two: compared.append(two) or genuine(*two)
+    )
+    for token in (tokens.operator_token(NEW), tokens.operator_token(OLD), "nonsense"):
+        compared.clear()
+        tokens.is_operator([NEW, OLD], token)
+        assert len(compared) == 2  # one a secret, whichever matches
 
 
 def test_both_secrets_are_valid_while_one_replaces_the_other() -> None:
@@ -44,6 +80,7 @@ def test_both_secrets_are_valid_while_one_replaces_the_other() -> None:
 def test_no_text_passes_for_a_token(text) -> None:
     assert not tokens.is_operator([NEW], text)
     assert not tokens.is_client([NEW], text, "e", 0)
+    assert tokens.enrols([NEW], text, "a", 0) is None
 
 
 def test_a_token_does_not_tell_its_secret() -> None:

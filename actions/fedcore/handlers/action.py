@@ -11,8 +11,15 @@ import msgspec
 
 from fedcore import tokens
 from fedcore.documents import Experiment
-from fedcore.errors import Forbidden, InvalidRequest, Unauthenticated, UnknownExperiment
+from fedcore.errors import (
+    Forbidden,
+    InvalidRequest,
+    Unauthenticated,
+    UnknownClient,
+    UnknownExperiment,
+)
 from fedcore.services import Services
+from fedcore.tokens import Enrolment
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -21,10 +28,17 @@ class Role(StrEnum):
     """As whom a caller comes."""
 
     OPERATOR = "operator"
-    ENROLMENT = "enrolment"
+    ENROLMENT = "enrolment"  # with the token for any name
+    NAMED_ENROLMENT = "named enrolment"  # with a token for the very name it gives
     CLIENT = "client"
     OWNER = "owner"  # the namespace's own call, which did not come over the web
     PUBLIC = "public"  # nobody in particular, where the experiment allows it
+
+
+ENROLLING = {
+    Enrolment.OPEN: Role.ENROLMENT,
+    Enrolment.NAMED: Role.NAMED_ENROLMENT,
+}
 
 
 @dataclass(frozen=True)
@@ -142,11 +156,13 @@ class Action(Generic[R]):
             raise Unauthenticated(
                 f"X-Fed-Token: not the token of client {index} in {experiment.name!r}"
             )
-        if not self._is_welcome(experiment, index, services):
+        if experiment.shuts_out(index):
             raise Forbidden(f"client {index} of {experiment.name!r} has been revoked")
+        if not self._is_enrolled(experiment, index, services):
+            raise UnknownClient(f"client: {experiment.name!r} has no client {index}")
         return Role.CLIENT
 
-    def _is_welcome(
+    def _is_enrolled(
         self, experiment: Experiment, index: int, services: Services
     ) -> bool:
         if self.reads_only:
@@ -165,15 +181,16 @@ def _recognise(
     if tokens.is_operator(services.secrets, credentials.token):
         return Role.OPERATOR
     name = getattr(request, "name", "")
-    if tokens.may_enrol(services.secrets, credentials.token, name):
-        return Role.ENROLMENT
-    return None
+    kind = tokens.enrols(services.secrets, credentials.token, name, services.clock())
+    return None if kind is None else ENROLLING[kind]
 
 
 def _not_known(credentials: Credentials, action: str) -> Unauthenticated:
     if not credentials.token:
         return Unauthenticated("X-Fed-Token: found none, expected a token")
-    return Unauthenticated(f"X-Fed-Token: not a token of this deployment for {action}")
+    return Unauthenticated(
+        f"X-Fed-Token: no token of this deployment for {action}, or it has ended"
+    )
 
 
 def read(fields: dict[str, Any], kind: type[R], *, strict: bool = True) -> R:
@@ -186,3 +203,7 @@ def read(fields: dict[str, Any], kind: type[R], *, strict: bool = True) -> R:
         return msgspec.convert(fields, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise InvalidRequest(str(error)) from None
+    except (OverflowError, RecursionError, UnicodeError):
+        raise InvalidRequest(
+            "request: found numbers, nesting or characters beyond all bounds"
+        ) from None

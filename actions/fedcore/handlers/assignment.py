@@ -116,7 +116,7 @@ def _evaluation(
         seen = record.evaluation
         if seen.attempts >= EVALUATION_TRIES or seen.until > now:
             continue
-        if services.store.claim_evaluation(experiment, record, now):
+        if services.store.claim_evaluation(experiment, record, index, now):
             return Evaluate(
                 version=record.number,
                 chunks=codec.chunk_count(experiment.parameters),

@@ -16,7 +16,8 @@ def handle(request: CheckIn, caller: Caller, services: Services) -> CheckedIn:
     experiment = caller.named_experiment
     if request.evaluation is not None:
         result = _result(request.evaluation)
-        services.store.score(experiment, request.evaluation.version, result)
+        version = request.evaluation.version
+        services.store.score(experiment, version, request.client, result)
     return CheckedIn(assignment=assign(experiment, request.client, services))
 
 

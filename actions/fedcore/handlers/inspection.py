@@ -1,8 +1,14 @@
-"""What makes an update acceptable: layout, length, finite values, examples, norm."""
+"""What makes an update acceptable: layout, length, finite values, examples, norm.
+
+The norm is that of what the client changed: an update that was scaled or whose sign was
+flipped lies far from the version that it was trained from, whatever its own size (Sun
+et al. 2019, "Can You Really Backdoor Federated Learning?", section 4).
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from fedcore import codec
 from fedcore.documents import Experiment
@@ -36,24 +42,65 @@ def inspect_chunk(experiment: Experiment, request: SubmitUpdate, data: bytes) ->
         raise Refusal(f"chunk {request.chunk}: value {position} is not finite")
 
 
-def inspect_norm(
-    experiment: Experiment, place: Place, chunks: int, services: Services
+def inspect_whole(
+    experiment: Experiment, request: SubmitUpdate, place: Place, services: Services
 ) -> float:
-    """Return the L2 norm of a whole upload, if it is within bounds.
+    """Check what only a whole upload shows; read it only where that is needed.
+
+    Returns:
+        Its L2 distance from the version that it was trained from, where that is
+        bounded, else 0. Round 0 has no such version, and no bound.
 
     Raises:
-        Refusal: the norm is above `max_norm`.
+        Refusal: the distance is above `max_norm`, and not to be clipped; or chunks
+            of an initial model do not fit together.
     """
+    settings = experiment.settings
+    if request.round == 0:
+        _inspect_lengths(experiment, request, place, services)
+        return 0.0
+    if not settings.max_norm:
+        return 0.0
+    norm = _distance(experiment, request, place, services)
+    if norm > settings.max_norm and settings.norm_action == "refuse":
+        raise Refusal(f"norm: found {norm:.6g}, expected at most {settings.max_norm:g}")
+    return norm
+
+
+def _inspect_lengths(
+    experiment: Experiment, request: SubmitUpdate, place: Place, services: Services
+) -> None:
+    """Hold every chunk to the layout that came with the last one to arrive."""
+    parameters = _parameters(experiment, request)
+    for number, data in _chunks(experiment, request, place, services):
+        length = codec.chunk_length(parameters, number) * codec.VALUE_BYTES
+        if len(data) != length:
+            raise Refusal(f"chunk {number}: found {len(data)} bytes, expected {length}")
+
+
+def _distance(
+    experiment: Experiment, request: SubmitUpdate, place: Place, services: Services
+) -> float:
     total = 0.0
-    for number in range(chunks):
+    for number, data in _chunks(experiment, request, place, services):
+        base = services.store.model_chunk(experiment, request.round - 1, number)
+        if base is not None:
+            total += codec.square_distance(codec.values(data), codec.values(base[0]))
+    return math.sqrt(total)
+
+
+def _chunks(
+    experiment: Experiment, request: SubmitUpdate, place: Place, services: Services
+) -> Iterator[tuple[int, bytes]]:
+    """Yield an upload's chunks, one in memory at a time.
+
+    A chunk that is gone went with its round: what is left does not count any more.
+    """
+    for number in range(request.chunks):
         chunk = Place(place.round, place.client, place.upload, number)
         data = services.store.update_chunk(experiment, chunk)
-        total += codec.square_sum(codec.values(data or b""))
-    norm = math.sqrt(total)
-    bound = experiment.settings.max_norm
-    if bound and norm > bound:
-        raise Refusal(f"norm: found {norm:.6g}, expected at most {bound:g}")
-    return norm
+        if data is not None:
+            yield number, data
 
 
 def _inspect_claims(experiment: Experiment, request: SubmitUpdate) -> None:
@@ -73,8 +120,7 @@ def _parameters(experiment: Experiment, request: SubmitUpdate) -> int:
         return experiment.parameters
     if experiment.layout is not None and request.layout != experiment.layout:
         raise Refusal("layout: differs from the experiment's")
-    parameters = codec.parameter_count(request.layout)
-    most = experiment.settings.max_parameters
-    if not 1 <= parameters <= most:
-        raise Refusal(f"layout: found {parameters} parameters, expected 1 to {most}")
-    return parameters
+    fault = codec.layout_fault(request.layout, experiment.settings.max_parameters)
+    if fault is not None:
+        raise Refusal(f"layout: {fault}")
+    return codec.parameter_count(request.layout)

@@ -79,7 +79,8 @@ def _grow(experiment: Experiment, now: float, services: Services) -> None:
 
 
 def _drawable(experiment: Experiment, services: Services) -> list[Client]:
-    return [each for each in services.store.clients(experiment) if not each.revoked]
+    clients = services.store.clients(experiment)
+    return [each for each in clients if not experiment.shuts_out(each.index)]
 
 
 def _deadline(
@@ -103,6 +104,7 @@ def _record(
         accepted=live.accepted,
         refused=live.refused,
         late=live.late,
+        distances=live.distances,
         examples=sum(update.examples for update in updates),
         metrics=mean_metrics(updates),
     )

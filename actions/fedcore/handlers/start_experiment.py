@@ -35,20 +35,18 @@ def handle(request: StartExperiment, caller: Caller, services: Services) -> Star
 
 def _experiment(request: StartExperiment, services: Services) -> Experiment:
     checked = settings.parse(request.settings)
-    parameters = codec.parameter_count(request.layout) if request.layout else 0
-    if parameters > checked.max_parameters:
-        raise InvalidSettings(
-            f"layout: found {parameters} parameters, expected at most "
-            f"settings.max_parameters = {checked.max_parameters}"
-        )
+    layout = request.layout
+    fault = codec.layout_fault(layout, checked.max_parameters) if layout else None
+    if fault is not None:
+        raise InvalidSettings(f"layout: {fault} (settings.max_parameters)")
     return Experiment(
         id=services.new_id(),
         name=settings.check_name(request.experiment),
         created=services.clock(),
         state=ExperimentState.ENROLLING,
         settings=checked,
-        layout=request.layout,
-        parameters=parameters,
+        layout=layout,
+        parameters=codec.parameter_count(layout) if layout else 0,
     )
 
 

@@ -50,7 +50,7 @@ def _report(experiment: Experiment, services: Services) -> Report:
         enrolled=len(clients),
         live=_live(experiment.live) if experiment.live.number >= 0 else None,
         rounds=[_round(record) for record in services.store.rounds(experiment)],
-        clients=[_client(client) for client in clients],
+        clients=[_client(experiment, client) for client in clients],
         created=experiment.created,
         ended=experiment.ended,
         now=services.clock(),
@@ -88,10 +88,11 @@ def _round(record: RoundRecord) -> RoundReport:
         evaluation_tries=record.evaluation.attempts,
         late=record.late,
         refused=record.refused,
+        distances=record.distances,
     )
 
 
-def _client(client: Client) -> ClientReport:
+def _client(experiment: Experiment, client: Client) -> ClientReport:
     return ClientReport(
         index=client.index,
         name=client.name,
@@ -99,7 +100,7 @@ def _client(client: Client) -> ClientReport:
         due=client.due,
         rounds=client.rounds,
         train_s=client.train_s,
-        revoked=client.revoked,
+        revoked=experiment.shuts_out(client.index),
     )
 
 

@@ -6,12 +6,12 @@ what the client is to do next.
 
 from __future__ import annotations
 
-from fedcore import codec, rules
+from fedcore import codec, roster, rules
 from fedcore.documents import Experiment, ExperimentState, RoundState, Update
 from fedcore.errors import InvalidRequest, UploadMismatch
 from fedcore.handlers.action import Action, Caller, Role
 from fedcore.handlers.assignment import assign, pace
-from fedcore.handlers.inspection import Refusal, inspect_chunk, inspect_norm
+from fedcore.handlers.inspection import Refusal, inspect_chunk, inspect_whole
 from fedcore.messages import Advance, Submitted, SubmitUpdate
 from fedcore.services import Services
 from fedcore.store.store import MAX_UPLOADS, Place
@@ -117,7 +117,7 @@ def _complete(
         upload=request.upload,
         examples=request.examples,
         metrics=request.metrics,
-        norm=inspect_norm(experiment, place, request.chunks, services),
+        norm=inspect_whole(experiment, request, place, services),
         received=services.clock(),
     )
     services.store.add_update(experiment, request.round, update)
@@ -223,6 +223,8 @@ def _why_not(experiment: Experiment, request: SubmitUpdate) -> str:
     live = experiment.live
     if experiment.state is not ExperimentState.RUNNING:
         return f"the experiment is {experiment.state.value}"
+    if experiment.shuts_out(request.client):
+        return roster.REVOKED
     if request.round > live.number:
         return f"round {request.round} is not open yet, the live one is {live.number}"
     if _has_ended(experiment, request.round):

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from fedcore import tokens
+import zlib
+
+from fedcore import roster, tokens
 from fedcore.documents import Client, Experiment, ExperimentState
-from fedcore.errors import FederationFull, Forbidden, UnknownExperiment
+from fedcore.errors import (
+    FederationFull,
+    Forbidden,
+    TooManyEnrolments,
+    UnknownExperiment,
+)
 from fedcore.handlers.action import Action, Caller, Role
 from fedcore.handlers.assignment import ENDED, assign
 from fedcore.messages import Stop, Subscribe, Subscribed, Wait
 from fedcore.pace import LONGEST_WAIT_S, SHORTEST_WAIT_S
 from fedcore.services import Services
+from fedcore.tokens import Enrolment
+
+MINUTE_S = 60
 
 
 def handle(request: Subscribe, caller: Caller, services: Services) -> Subscribed:
@@ -18,11 +28,18 @@ def handle(request: Subscribe, caller: Caller, services: Services) -> Subscribed
     Raises:
         UnknownExperiment: no experiment was named, and none is open.
         FederationFull: other names have all the places.
-        Forbidden: the client has been revoked.
+        Forbidden: the client has been revoked, or its token is not for its name
+            alone where the experiment asks for that.
+        TooManyEnrolments: others have enrolled just now; ask again.
     """
-    experiment = caller.experiment or _open_experiment(request.name, services)
+    experiment = caller.experiment or _open_experiment(request.name, caller, services)
+    if not _is_good_for(caller, experiment):
+        raise Forbidden(
+            f"X-Fed-Token: enrols any name; {experiment.name!r} expects a token that "
+            f"was made for {request.name!r}"
+        )
     known = services.store.client_named(experiment, request.name)
-    if known is not None and known.revoked:
+    if known is not None and experiment.shuts_out(known.index):
         raise Forbidden(f"client {known.index} ({known.name}) has been revoked")
     if request.dry_run:
         return _rehearse(experiment, known, services)
@@ -33,6 +50,14 @@ def handle(request: Subscribe, caller: Caller, services: Services) -> Subscribed
         token=tokens.client_token(services.secrets[0], experiment.id, client.index),
         settings=experiment.settings,
         assignment=assign(experiment, client.index, services),
+    )
+
+
+def _is_good_for(caller: Caller, experiment: Experiment) -> bool:
+    """Tell whether the caller's token is of a kind that the experiment takes."""
+    return (
+        experiment.settings.enrolment == Enrolment.OPEN
+        or caller.role is Role.NAMED_ENROLMENT
     )
 
 
@@ -52,14 +77,20 @@ def _rehearse(
     )
 
 
-def _open_experiment(name: str, services: Services) -> Experiment:
+def _open_experiment(name: str, caller: Caller, services: Services) -> Experiment:
     """Return the open experiment that knows the client already, else the newest.
+
+    Those that do not take the caller's kind of token do not count.
 
     A client that comes back has its unfinished work in the one that it left.
     """
-    found = services.store.experiments(
-        ExperimentState.ENROLLING, ExperimentState.RUNNING
-    )
+    found = [
+        each
+        for each in services.store.experiments(
+            ExperimentState.ENROLLING, ExperimentState.RUNNING
+        )
+        if _is_good_for(caller, each)
+    ]
     if not found:
         raise UnknownExperiment(
             "experiment: found no name, and no experiment is open",
@@ -72,6 +103,7 @@ def _open_experiment(name: str, services: Services) -> Experiment:
 def _enrol(name: str, experiment: Experiment, services: Services) -> Client:
     """Take the lowest free index, however many others do the same."""
     store = services.store
+    admitted = False
     while True:
         try:
             index = _free_index(experiment, services)
@@ -81,6 +113,9 @@ def _enrol(name: str, experiment: Experiment, services: Services) -> Client:
             if twin is None:
                 raise
             return twin
+        if not admitted:
+            _admit(name, experiment, services)
+            admitted = True
         now = services.clock()
         client = Client(
             experiment=experiment.id,
@@ -95,6 +130,23 @@ def _enrol(name: str, experiment: Experiment, services: Services) -> Client:
         twin = store.client_named(experiment, name)
         if twin is not None:
             return twin
+
+
+def _admit(name: str, experiment: Experiment, services: Services) -> None:
+    """Let one more client of this minute in, or say when to come back."""
+    now = services.clock()
+    minute = int(now // MINUTE_S)
+    # The third: somebody else has begun the minute between the first and the second.
+    for write in (roster.admit, roster.begin_minute, roster.admit):
+        if services.store.apply(write(experiment, minute)) is not None:
+            return
+    # Spread by name, so that those who wait do not all come back at once.
+    spread = zlib.crc32(name.encode()) / 2**32 * MINUTE_S / 2
+    raise TooManyEnrolments(
+        f"experiment {experiment.name!r}: {experiment.settings.enrolments_per_minute} "
+        "clients have enrolled in this minute, as many as it takes",
+        retry_after=round(MINUTE_S - now % MINUTE_S + spread, 3),
+    )
 
 
 def _free_index(experiment: Experiment, services: Services) -> int:
@@ -112,6 +164,6 @@ def _free_index(experiment: Experiment, services: Services) -> int:
 ACTION = Action(
     name="subscribe",
     request=Subscribe,
-    allowed=frozenset({Role.ENROLMENT}),
+    allowed=frozenset({Role.ENROLMENT, Role.NAMED_ENROLMENT}),
     handle=handle,
 )

@@ -101,16 +101,13 @@ class Store:
         return [_read(document, Client) for document in found]
 
     def see_client(self, experiment: Experiment, index: int, now: float) -> bool:
-        """Note that a client called; False when there is none, or it is revoked."""
-        return self._change_client(
-            experiment, index, {"$set": {"last_seen": now}}, revoked={"$ne": True}
-        )
+        """Note that a client called; False when there is none."""
+        return self._change_client(experiment, index, {"$set": {"last_seen": now}})
 
     def knows_client(self, experiment: Experiment, index: int) -> bool:
-        """Tell whether a client is enrolled and not revoked."""
+        """Tell whether a client is enrolled."""
         key = _client_key(experiment, index)
-        where = {"_id": key, "revoked": {"$ne": True}}
-        return self.database.count("clients", where) > 0
+        return self.database.count("clients", {"_id": key}) > 0
 
     def promise_return(self, experiment: Experiment, index: int, due: float) -> None:
         """Note when a client was told to come back."""
@@ -140,9 +137,9 @@ class Store:
         return False
 
     def _change_client(
-        self, experiment: Experiment, index: int, change: Change, **where: object
+        self, experiment: Experiment, index: int, change: Change
     ) -> bool:
-        key = {"_id": _client_key(experiment, index)} | where
+        key = {"_id": _client_key(experiment, index)}
         return self.database.update("clients", key, change) is not None
 
     # --- updates ----------------------------------------------------------------------
@@ -286,9 +283,9 @@ class Store:
         return [_read(document, RoundRecord) for document in found]
 
     def claim_evaluation(
-        self, experiment: Experiment, record: RoundRecord, now: float
+        self, experiment: Experiment, record: RoundRecord, index: int, now: float
     ) -> bool:
-        """Take up the scoring of a version; False when someone else has."""
+        """Give the scoring of a version to a client; False when someone else has it."""
         seen: EvaluationState = record.evaluation
         where = {
             "_id": _round_key(experiment, record.number),
@@ -299,16 +296,22 @@ class Store:
         change: Change = {
             "$set": {"evaluation.until": now + EVALUATION_S},
             "$inc": {"evaluation.attempts": 1},
+            "$addToSet": {"evaluation.asked": index},
         }
         return self.database.update("rounds", where, change) is not None
 
     def score(
-        self, experiment: Experiment, version: int, result: dict[str, float]
+        self,
+        experiment: Experiment,
+        version: int,
+        index: int,
+        result: dict[str, float],
     ) -> None:
-        """Store a version's score; the first one stays."""
+        """Store a version's score, if that client was asked; the first one stays."""
         where = {
             "_id": _round_key(experiment, version),
             "evaluation.result": None,
+            "evaluation.asked": index,
         }
         self.database.update("rounds", where, {"$set": {"evaluation.result": result}})
 

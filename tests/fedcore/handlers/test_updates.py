@@ -76,12 +76,13 @@ def test_a_refused_client_may_send_a_better_update(world, pair) -> None:
     assert world.live["refused"] == {}
 
 
-def test_a_norm_beyond_the_bound_is_refused() -> None:
+def test_an_update_too_far_from_where_it_began_is_refused() -> None:
     world = World()
     world.start(max_norm=4.0)
-    one, _ = members_of(world, open_round_1(world))
-    answer = one.submit(1, 3.0, 4.0)
+    one, _ = members_of(world, open_round_1(world))  # from (1, 2)
+    answer = one.submit(1, 4.0, 6.0)
     assert answer["reason"] == "norm: found 5, expected at most 4"
+    assert one.submit(1, 1.0, 6.0)["accepted"] is True
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Averaging models chunk by chunk: the only place that imports numpy.
+"""The mean of updates, weighted by their examples.
 
 Federated averaging (McMahan et al. 2017, "Communication-Efficient Learning of Deep
 Networks from Decentralized Data", Algorithm 1): the next model is the mean of the
@@ -10,21 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
+
+from fedcore.aggregation.part import EmptyRound, LengthMismatch, Piece
 
 
-class EmptyRound(ValueError):
-    """There was no update to average, or no example in any of them."""
-
-
-class LengthMismatch(ValueError):
-    """An update's chunk has another number of values than the first one's."""
-
-
-def weighted_mean(chunks: Iterable[tuple[bytes, int]]) -> bytes:
+def weighted_mean(pieces: Iterable[Piece]) -> bytes:
     """Average one chunk over the updates by their example counts.
 
     Args:
-        chunks: pairs of (little-endian float32 values, examples), consumed one at a
+        pieces: pairs of (little-endian float32 values, examples), consumed one at a
             time. All have the same length; examples is at least 1.
 
     Returns:
@@ -35,9 +30,9 @@ def weighted_mean(chunks: Iterable[tuple[bytes, int]]) -> bytes:
         EmptyRound: there was no pair, or no example in any of them.
         LengthMismatch: a chunk differs from the first in length.
     """
-    total: np.ndarray[tuple[int], np.dtype[np.float64]] | None = None
+    total: NDArray[np.float64] | None = None
     examples = 0
-    for data, weight in chunks:
+    for data, weight in pieces:
         values = np.frombuffer(data, dtype="<f4").astype(np.float64)
         values *= weight
         if total is None:
