@@ -58,6 +58,11 @@ class Operator:
         request = messages.StopExperiment(experiment=name)
         return self._call("stop_experiment", request, messages.Stopped)
 
+    def revoke(self, experiment: str, name: str, *, undo: bool) -> messages.Revoked:
+        """Shut a client out of an experiment, or let it in again."""
+        request = messages.RevokeClient(experiment=experiment, name=name, undo=undo)
+        return self._call("revoke_client", request, messages.Revoked)
+
     def advance(self) -> None:
         """Move on whatever is overdue, in every experiment that runs."""
         self._call("advance_round", messages.AdvanceRound(), messages.Advanced)

@@ -19,6 +19,7 @@ from fedwhisk.cli import (
     predict,
     run,
     status,
+    token,
     up,
 )
 from fedwhisk.errors import OperatorError
@@ -39,6 +40,7 @@ app.command("status")(status.status)
 app.command("watch")(status.watch)
 app.command("client")(client.client)
 app.add_typer(clients.app, name="clients")
+app.add_typer(token.app, name="token")
 app.command("deploy")(deploy.deploy)
 app.command("undeploy")(deploy.undeploy)
 app.command("export")(export.export)

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from fedcore.messages import Report
     from fedwhisk.clients import Fleet, Row
 
-app = typer.Typer(help="Look after the clients on Kubernetes.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look after the clients: on Kubernetes, or shut one out.",
+    no_args_is_help=True,
+)
 
 Release = Annotated[str, typer.Option(help="The helm release.")]
 Namespace = Annotated[
@@ -78,6 +81,25 @@ def restart(
     """Restart all clients, one after the other."""
     _fleet(release, namespace, context).restart()
     typer.echo(f"{release}: restarting, one by one")
+
+
+@app.command()
+def revoke(
+    name: Annotated[str, typer.Argument(help="The client's name (`status` tells it).")],
+    experiment: Annotated[
+        str | None, typer.Option(help="Which experiment; else the newest.")
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Let it in again.")] = False,
+    on: options.On = Where.EMBEDDED,
+) -> None:
+    """Shut one client out of an experiment: its calls are refused from now on."""
+    from fedwhisk.operator import operating
+
+    with operating(on) as operator:
+        chosen = experiment or operator.report().experiment
+        found = operator.revoke(chosen, name, undo=undo)
+    verb = "revoked" if found.revoked else "welcome again"
+    typer.echo(f"{found.experiment}: client {found.client} ({found.name}) is {verb}")
 
 
 def _fleet(release: str, namespace: str | None, context: str | None) -> Fleet:

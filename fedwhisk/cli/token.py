@@ -1,0 +1,53 @@
+"""`fedwhisk token`: the tokens of a deployment, made from its secret."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from fedwhisk.cli import options
+from fedwhisk.platform import Where
+
+app = typer.Typer(
+    help="Print a token: whoever holds it may do what it says.", no_args_is_help=True
+)
+
+Name = Annotated[
+    str | None, typer.Option(help="The only name that it enrols; else any name.")
+]
+Hours = Annotated[
+    float | None, typer.Option(min=0, help="When it ends, in hours; else never.")
+]
+HOUR_S = 3600
+
+
+@app.command()
+def enrol(
+    name: Name = None, hours: Hours = None, on: options.On = Where.EMBEDDED
+) -> None:
+    """Print a token that enrols clients: one name's, or any."""
+    from fedcore import tokens
+
+    expires = None if hours is None else int(time.time() + hours * HOUR_S)
+    typer.echo(tokens.enrolment_token(_secret(on), name, expires=expires))
+
+
+@app.command()
+def operator(on: options.On = Where.EMBEDDED) -> None:
+    """Print the token that starts, stops and reads experiments, and revokes clients."""
+    from fedcore import tokens
+
+    typer.echo(tokens.operator_token(_secret(on)))
+
+
+def _secret(on: Where) -> bytes:
+    from fedwhisk import config
+    from fedwhisk.home import Home
+    from fedwhisk.platform import remote
+
+    settings = config.load()
+    if on is Where.EMBEDDED:
+        return Home(settings.fedwhisk_home).secret(settings)
+    return remote(settings, on).secret
