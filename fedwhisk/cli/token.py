@@ -49,5 +49,7 @@ def _secret(on: Where) -> bytes:
 
     settings = config.load()
     if on is Where.EMBEDDED:
-        return Home(settings.fedwhisk_home).secret(settings)
+        home = Home(settings.fedwhisk_home)
+        home.make()
+        return home.secret(settings)
     return remote(settings, on).secret

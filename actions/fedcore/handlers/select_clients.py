@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from fedcore import rules
@@ -111,14 +112,20 @@ def _record(
 
 
 def mean_metrics(updates: Sequence[Update]) -> dict[str, float]:
-    """Average each metric over the updates that report it, weighted by examples."""
+    """Average each metric over the updates that report it, weighted by examples.
+
+    Whatever clients claim, the means are finite: JSON knows no infinity.
+    """
     names = sorted({name for update in updates for name in update.metrics})
     means = {}
     for name in names:
         reporting = [update for update in updates if name in update.metrics]
         weight = sum(update.examples for update in reporting)
-        total = sum(update.metrics[name] * update.examples for update in reporting)
-        means[name] = total / weight
+        # Shares first: a product of two large claims would overflow, a mean does not.
+        mean = sum(
+            update.metrics[name] * (update.examples / weight) for update in reporting
+        )
+        means[name] = min(max(mean, -sys.float_info.max), sys.float_info.max)
     return means
 
 

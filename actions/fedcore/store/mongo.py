@@ -6,6 +6,7 @@ of the database's process. Calls are bounded in time, because an action is.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -30,6 +31,8 @@ SOCKET_MS = 20_000
 POOL_SIZE = 4
 RETRY_AFTER_S = 5.0
 
+LOG = logging.getLogger(__name__)
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -50,16 +53,15 @@ def _available(call: Callable[P, R]) -> Callable[P, R]:
                 return call(*args, **kwargs)
         except (AutoReconnect, ExecutionTimeout) as error:
             # The error's own text may hold addresses: its kind is enough.
+            LOG.warning("no answer from the database: %s", type(error).__name__)
             raise DatabaseUnavailable(
-                f"the database did not answer ({type(error).__name__})",
-                retry_after=RETRY_AFTER_S,
+                "the database did not answer", retry_after=RETRY_AFTER_S
             ) from None
         except PyMongoError as error:
             code = getattr(error, "code", None)
+            LOG.warning("refused by the database: %s, %s", type(error).__name__, code)
             raise DatabaseUnavailable(
-                f"the database refused the request ({type(error).__name__}, "
-                f"code {code})",
-                retry_after=RETRY_AFTER_S,
+                "the database refused the request", retry_after=RETRY_AFTER_S
             ) from error
 
     return guarded
@@ -85,8 +87,9 @@ class MongoDatabase:
                 retryWrites=False,  # `_available` repeats, on any kind of server
             )
         except (InvalidURI, ConfigurationError) as error:
+            LOG.warning("MONGODB_URL cannot be used: %s", type(error).__name__)
             raise DatabaseUnavailable(
-                f"MONGODB_URL cannot be used ({type(error).__name__})"
+                "MONGODB_URL cannot be used; the action's log says why"
             ) from None
         self._client = client
         self._database = client.get_database(
