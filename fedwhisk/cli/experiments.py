@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -15,19 +16,11 @@ Resume = Annotated[
 Name = Annotated[str, typer.Argument(help="The experiment's name.")]
 
 
+@options.takes_settings
 def start(
+    *,
+    flags: Mapping[str, object],
     experiment: options.Experiment = None,
-    task: options.Task = None,
-    clients: options.Clients = None,
-    per_round: options.PerRound = None,
-    rounds: options.Rounds = None,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    lr: options.Rate = None,
-    momentum: options.Momentum = None,
-    seed: options.Seed = None,
-    partition: options.Partition = None,
-    deadline: options.Deadline = None,
     config: options.Config = None,
     resume: Resume = False,
     on: options.On = Where.EMBEDDED,
@@ -35,21 +28,7 @@ def start(
     """Store an experiment, so that clients can enrol; twice is once."""
     import msgspec
 
-    name, settings = options.experiment(
-        config,
-        experiment,
-        task=task,
-        clients=clients,
-        per_round=per_round,
-        rounds=rounds,
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        momentum=momentum,
-        seed=seed,
-        partition=partition,
-        deadline_s=deadline,
-    )
+    name, settings = options.experiment(config, experiment, flags)
     from fedwhisk.operator import operating
 
     with operating(on) as operator:

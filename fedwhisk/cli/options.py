@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +15,9 @@ from fedcore.errors import InvalidSettings
 from fedcore.settings import ExperimentSettings
 from fedwhisk.errors import InputError
 from fedwhisk.platform import Where
+
+if TYPE_CHECKING:
+    from fedwhisk.chaos import Chaos
 
 On = Annotated[
     Where, typer.Option("--on", help="Which deployment: said, never guessed.")
@@ -30,22 +36,55 @@ Config = Annotated[
     Path | None,
     typer.Option(help="A YAML file of settings; options override it."),
 ]
-Task = Annotated[
-    str | None, typer.Option(help="What is learned: mnist, cifar10 or module:name.")
+MaxTraining = Annotated[
+    int | None,
+    typer.Option(min=1, help="Clients that train at once; else the number of cores."),
 ]
-Clients = Annotated[int | None, typer.Option(help="Clients in the federation.")]
-PerRound = Annotated[int | None, typer.Option(help="Clients drawn a round.")]
-Rounds = Annotated[int | None, typer.Option(help="Rounds of training.")]
-Epochs = Annotated[int | None, typer.Option(help="Local epochs in a round.")]
-BatchSize = Annotated[int | None, typer.Option(help="Examples in a step of SGD.")]
-Rate = Annotated[float | None, typer.Option("--lr", help="Learning rate of SGD.")]
-Momentum = Annotated[float | None, typer.Option(help="Momentum of SGD, below 1.")]
-Seed = Annotated[int | None, typer.Option(help="Fixes all that is random.")]
-Partition = Annotated[str | None, typer.Option(help="How data is split (equal).")]
-Deadline = Annotated[
-    float | None,
-    typer.Option("--deadline", help="Seconds a round may last before quorum suffices."),
-]
+SETTINGS: dict[str, Any] = {
+    "task": Annotated[
+        str | None, typer.Option(help="What is learned: mnist, cifar10 or module:name.")
+    ],
+    "clients": Annotated[int | None, typer.Option(help="Clients in the federation.")],
+    "per_round": Annotated[int | None, typer.Option(help="Clients drawn a round.")],
+    "rounds": Annotated[int | None, typer.Option(help="Rounds of training.")],
+    "epochs": Annotated[int | None, typer.Option(help="Local epochs in a round.")],
+    "batch_size": Annotated[
+        int | None, typer.Option(help="Examples in a step of SGD.")
+    ],
+    "lr": Annotated[float | None, typer.Option(help="Learning rate of SGD.")],
+    "momentum": Annotated[float | None, typer.Option(help="Momentum of SGD, below 1.")],
+    "seed": Annotated[int | None, typer.Option(help="Fixes all that is random.")],
+    "partition": Annotated[str | None, typer.Option(help="How data is split (equal).")],
+    "deadline_s": Annotated[
+        float | None,
+        typer.Option(
+            "--deadline", help="Seconds a round may last before quorum suffices."
+        ),
+    ],
+}
+"""An experiment's settings that are options too; a YAML file may hold all of them."""
+
+
+def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each of `SETTINGS`; it gets them as `flags`."""
+    own = inspect.signature(command, eval_str=True)
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> None:
+        flags = {name: given.pop(name) for name in SETTINGS}
+        command(flags=flags, **given)
+
+    parameters = [each for each in own.parameters.values() if each.name != "flags"]
+    parameters += [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind
+        )
+        for name, kind in SETTINGS.items()
+    ]
+    # typer reads a command's options from these two.
+    vars(wrapped)["__signature__"] = own.replace(parameters=parameters)
+    wrapped.__annotations__ = {each.name: each.annotation for each in parameters}
+    return wrapped
 
 
 def read_config(path: Path | None) -> dict[str, Any]:
@@ -73,8 +112,22 @@ def read_config(path: Path | None) -> dict[str, Any]:
     return found
 
 
+def chaos(config: Path | None, option: str | None) -> Chaos:
+    """Return the faults that a run shall have: the option's, else the file's.
+
+    Raises:
+        InputError: names the rate, what was found and what was expected.
+    """
+    from fedwhisk.chaos import parse
+
+    raw = read_config(config).get("chaos") if option is None else option
+    if not isinstance(raw, str | dict | None):
+        raise InputError(f"chaos: found {raw!r}, expected NAME=RATE,… or a mapping")
+    return parse(raw or {})
+
+
 def experiment(
-    config: Path | None, name: str | None, **flags: object
+    config: Path | None, name: str | None, flags: Mapping[str, object]
 ) -> tuple[str, ExperimentSettings]:
     """Return an experiment's name and settings: the file's, overridden by options.
 
@@ -85,6 +138,7 @@ def experiment(
     raw |= {key: value for key, value in flags.items() if value is not None}
     chosen = name or raw.pop("experiment", None)
     raw.pop("experiment", None)
+    raw.pop("chaos", None)  # a run's own
     try:
         settings = experiment_settings.parse(raw)
         if chosen is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -25,19 +26,11 @@ Port = Annotated[
 ]
 
 
+@options.takes_settings
 def run(
+    *,
+    flags: Mapping[str, object],
     experiment: options.Experiment = None,
-    task: options.Task = None,
-    clients: options.Clients = None,
-    per_round: options.PerRound = None,
-    rounds: options.Rounds = None,
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    lr: options.Rate = None,
-    momentum: options.Momentum = None,
-    seed: options.Seed = None,
-    partition: options.Partition = None,
-    deadline: options.Deadline = None,
     config: options.Config = None,
     out: Out = Path("runs"),
     max_training: MaxTraining = None,
@@ -46,21 +39,7 @@ def run(
     json: options.Json = False,
 ) -> None:
     """Train an experiment to its end; run again, it goes on where it was."""
-    name, settings = options.experiment(
-        config,
-        experiment,
-        task=task,
-        clients=clients,
-        per_round=per_round,
-        rounds=rounds,
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        momentum=momentum,
-        seed=seed,
-        partition=partition,
-        deadline_s=deadline,
-    )
+    name, settings = options.experiment(config, experiment, flags)
     from fedwhisk import config as deployment
     from fedwhisk.runner import Job, Runner
     from fedwhisk.view import chosen_view

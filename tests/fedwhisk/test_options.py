@@ -20,24 +20,24 @@ def written(tmp_path, text):
 
 def test_nothing_said_is_the_standard_experiment() -> None:
     standard = ExperimentSettings()
-    assert options.experiment(None, None) == (default_name(standard), standard)
+    assert options.experiment(None, None, {}) == (default_name(standard), standard)
 
 
 def test_options_override_the_file(tmp_path) -> None:
     path = written(tmp_path, "rounds: 3\nlr: 0.1\n")
-    _, settings = options.experiment(path, None, rounds=5, lr=None)
+    _, settings = options.experiment(path, None, {"rounds": 5, "lr": None})
     assert (settings.rounds, settings.lr) == (5, 0.1)
 
 
 def test_the_file_may_name_the_experiment_and_an_option_wins(tmp_path) -> None:
     path = written(tmp_path, "experiment: from-file\n")
-    assert options.experiment(path, None)[0] == "from-file"
-    assert options.experiment(path, "said")[0] == "said"
+    assert options.experiment(path, None, {})[0] == "from-file"
+    assert options.experiment(path, "said", {})[0] == "said"
 
 
 def test_an_empty_file_changes_nothing(tmp_path) -> None:
     path = written(tmp_path, "# nothing yet\n")
-    assert options.experiment(path, None)[1] == ExperimentSettings()
+    assert options.experiment(path, None, {})[1] == ExperimentSettings()
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_an_empty_file_changes_nothing(tmp_path) -> None:
 )
 def test_a_wrong_file_is_refused_with_its_name(tmp_path, text, complaint) -> None:
     with pytest.raises(InputError, match=complaint) as refused:
-        options.experiment(written(tmp_path, text), None)
+        options.experiment(written(tmp_path, text), None, {})
     assert str(refused.value).startswith(str(tmp_path))
 
 
 def test_a_missing_file_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match=r"gone\.yaml: cannot be read"):
-        options.experiment(tmp_path / "gone.yaml", None)
+        options.experiment(tmp_path / "gone.yaml", None, {})
 
 
 @pytest.mark.parametrize("command", COMMANDS)
