@@ -115,12 +115,13 @@ def test_a_zip_without_a_main_at_its_root_does_not_start(whisk):
 
 
 def test_an_action_over_its_time_is_killed(whisk):
-    whisk.action("slow", SLOW, limits={"timeout": 300})
+    # Long enough for a fresh process to start in, however busy the machine is.
+    whisk.action("slow", SLOW, limits={"timeout": 5000})
     answer = whisk.call("slow", {"s": 30})
     record = answer.json()
     assert answer.status_code == 502
     assert record["response"]["result"] == {
-        "error": "The action exceeded its time limits of 300 milliseconds."
+        "error": "The action exceeded its time limits of 5000 milliseconds."
     }
     assert annotation(record, "timeout") is True
     assert whisk.call("slow", {"s": 0}, result="true").json() == {"slept": 0}
@@ -183,8 +184,11 @@ def test_a_process_that_was_killed_between_two_calls_is_replaced(whisk):
     whisk.action("pid", code)
     first = whisk.call("pid", result="true").json()["pid"]
     os.kill(first, signal.SIGKILL)
-    whisk.call("pid")  # may still find it, and lose its answer
-    assert whisk.call("pid", result="true").json()["pid"] != first
+    # The host may still find it, and lose that call's answer; it starts another then.
+    answers = [whisk.call("pid", result="true") for _ in range(3)]
+    pids = {answer.json()["pid"] for answer in answers if answer.ok}
+    assert len(pids) == 1
+    assert first not in pids
 
 
 def test_an_uncaught_error_is_told_to_the_caller(whisk):

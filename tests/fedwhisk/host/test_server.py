@@ -1,4 +1,4 @@
-"""The server around the host: starting, restarting, throttling, queueing."""
+"""The server around the host: starting, restarting, queueing."""
 
 import os
 import signal
@@ -13,7 +13,6 @@ import pytest
 from fedwhisk.host import HostServer, HostSettings
 from fedwhisk.host.server import PortBusy
 from fedwhisk.host.storage import HomeInUse
-from fedwhisk.host.throttles import MinuteThrottle, Refused
 from tests.openwhisk import COUNT, ECHO, SLOW, OpenWhisk, zipped
 
 
@@ -86,32 +85,6 @@ def test_the_oldest_activations_are_dropped():
         for _ in range(100):
             whisk.call("echo")
         assert whisk.get("activations", count="true").json() == {"activations": 50}
-
-
-def test_a_minutes_calls_start_anew_with_the_minute():
-    now = [59.0]
-    throttle = MinuteThrottle(2, lambda: now[0])
-    throttle.count("guest")
-    throttle.count("guest")
-    with pytest.raises(Refused, match=r"\(count: 3, allowed: 2\)"):
-        throttle.count("guest")
-    now[0] = 60.0
-    throttle.count("guest")
-
-
-def test_activations_in_flight_are_limited():
-    with HostServer(HostSettings(port=0, concurrent_invocations=1)) as host:
-        whisk = client(host)
-        whisk.action("slow", SLOW)
-        running = whisk.post("actions/slow", {"s": 1}).json()["activationId"]
-        answer = whisk.post("actions/slow")
-        assert answer.status_code == 429
-        assert answer.json()["error"] == (
-            "Too many concurrent requests in flight (count: 1, allowed: 1)."
-        )
-        assert host.stats().throttled == 1
-        whisk.record(running)
-        assert whisk.post("actions/slow").status_code == 202
 
 
 def test_calls_beyond_the_processes_queue_and_all_are_answered():
