@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import operator
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from fedcore.documents import Change, Document, Where
 from fedcore.store.database import UNIQUE
+
+T = TypeVar("T")
 
 _MISSING = object()
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -21,7 +24,11 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class MemoryDatabase:
-    """Documents in dictionaries, each call under one lock (see `Database`)."""
+    """Documents in dictionaries, each call under one lock (see `Database`).
+
+    A stored document is never changed, only replaced: who keeps a collection's
+    dictionary by a shallow copy keeps its state.
+    """
 
     def __init__(self) -> None:
         self.collections: dict[str, dict[str, Document]] = {}
@@ -36,7 +43,7 @@ class MemoryDatabase:
             documents = self.collections.setdefault(collection, {})
             if document["_id"] in documents or self._taken(collection, document):
                 return False
-            documents[document["_id"]] = copy.deepcopy(document)
+            documents[document["_id"]] = _copy(document)
             return True
 
     def find(
@@ -44,19 +51,22 @@ class MemoryDatabase:
     ) -> list[Document]:
         """See `Database.find`."""
         with self._lock:
-            found = [copy.deepcopy(each) for each in self._matching(collection, where)]
-        found.sort(key=operator.itemgetter("_id"))
+            found = sorted(
+                self._matching(collection, where), key=operator.itemgetter("_id")
+            )
         if not fields:
-            return found
+            return [_copy(each) for each in found]
         keep = {"_id", *fields}
-        return [{key: doc[key] for key in doc if key in keep} for doc in found]
+        return [_copy({key: doc[key] for key in doc if key in keep}) for doc in found]
 
     def update(self, collection: str, where: Where, change: Change) -> Document | None:
         """See `Database.update`."""
         with self._lock:
             for document in self._matching(collection, where):
-                _apply(document, change)
-                return copy.deepcopy(document)
+                changed = _copy(document)
+                _apply(changed, change)
+                self.collections[collection][changed["_id"]] = changed
+                return _copy(changed)
         return None
 
     def delete(self, collection: str, where: Where) -> int:
@@ -88,6 +98,12 @@ class MemoryDatabase:
             for key in UNIQUE.get(collection, [])
             for other in others
         )
+
+
+def _copy(value: T) -> T:
+    """Return a deep copy of what databases store: plain values and bytes."""
+    copied: T = msgspec.to_builtins(value, builtin_types=(bytes,))
+    return copied
 
 
 def _matches(document: Document, where: Where) -> bool:
@@ -136,7 +152,7 @@ def _apply(document: Document, change: Change) -> None:
             target = document
             for step in steps:
                 target = target.setdefault(step, {})
-            _CHANGES[name](target, last, copy.deepcopy(operand))
+            _CHANGES[name](target, last, _copy(operand))
 
 
 def _add_to_set(target: Document, key: str, operand: Any) -> None:
