@@ -3,6 +3,8 @@
 A zip holds its action's `__main__.py`, `fedcore` and the wheels that the action needs,
 unpacked, so that a stock Python runtime runs it. Wheels come from `uv.lock` for the
 target's Python and platform, whatever machine builds. Equal sources give equal bytes.
+
+With `--function` it makes one folder of the same parts instead, for AWS Lambda.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 ACTIONS = Path(__file__).resolve().parent
 PROJECT = ACTIONS.parent
 BUILD = PROJECT / "build" / "actions"
+FUNCTION = PROJECT / "build" / "aws"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
 NEEDS_NUMPY = frozenset({"fedavg"})
@@ -71,15 +75,10 @@ def build(target_name: str = "3.11") -> Path:
     wanted = _fingerprint(target)
     if stamp.exists() and stamp.read_text() == wanted:
         return folder
-    with tempfile.TemporaryDirectory(prefix="fedwhisk-build-") as scratch:
-        light = _wheels(target, Path(scratch) / "light", "actions")
-        no_caches = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ACTIONS / "fedcore", light / "fedcore", ignore=no_caches)
-        heavy = _wheels(target, Path(scratch) / "heavy", "aggregation")
-        _compile(target, light, heavy)
+    with _unpacked(target) as (light, heavy):
         bases = {
-            False: _write_base(Path(scratch) / "light.zip", light),
-            True: _write_base(Path(scratch) / "heavy.zip", light, heavy),
+            False: _write_base(light.with_suffix(".zip"), light),
+            True: _write_base(heavy.with_suffix(".zip"), light, heavy),
         }
         for action in action_names():
             _write_zip(folder, action, bases[action in NEEDS_NUMPY])
@@ -88,18 +87,69 @@ def build(target_name: str = "3.11") -> Path:
     return folder
 
 
+def build_function(target_name: str = "3.11") -> Path:
+    """Bring the folder of the one AWS Lambda function up to date, and return it.
+
+    It holds what all actions together need, as the runtime wants it in its task root:
+    `aws/Dockerfile` copies it into an image.
+
+    Raises:
+        BuildError: as `build`.
+    """
+    target = TARGETS[target_name]
+    folder = FUNCTION / target_name
+    stamp = FUNCTION / f"{target_name}.stamp"
+    wanted = _fingerprint(target)
+    if folder.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return folder
+    stamp.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    with _unpacked(target) as parts:
+        for part in parts:
+            for file in _shipped(part):
+                placed = folder / file.relative_to(part)
+                placed.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, placed)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)  # Lambda's user is not the owner
+    stamp.write_text(wanted)
+    return folder
+
+
+def build_id() -> str:
+    """Name the sources and the locked wheels, whatever they are built for."""
+    return _digest(b"").hexdigest()[:12]
+
+
 def action_names() -> list[str]:
     """Return the actions' names: every folder with a `__main__.py`."""
     return sorted(main.parent.name for main in ACTIONS.glob("*/__main__.py"))
 
 
+@contextmanager
+def _unpacked(target: Target) -> Iterator[tuple[Path, Path]]:
+    """Yield what every action needs, and what the aggregation needs besides."""
+    with tempfile.TemporaryDirectory(prefix="fedwhisk-build-") as scratch:
+        light = _wheels(target, Path(scratch) / "light", "actions")
+        no_caches = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ACTIONS / "fedcore", light / "fedcore", ignore=no_caches)
+        (light / "fedcore" / "build_id.py").write_text(f'BUILD = "{build_id()}"\n')
+        heavy = _wheels(target, Path(scratch) / "heavy", "aggregation")
+        _compile(target, light, heavy)
+        yield light, heavy
+
+
 def _fingerprint(target: Target) -> str:
     """Hash all that a build depends on."""
-    digest = hashlib.sha256(f"{target} {sys.version}".encode())
+    return _digest(f"{target} {sys.version}".encode()).hexdigest()
+
+
+def _digest(start: bytes) -> hashlib._Hash:
+    digest = hashlib.sha256(start)
     for path in [*_sources(), PROJECT / "uv.lock"]:
         digest.update(f"\0{path.relative_to(PROJECT)}\0".encode())
         digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return digest
 
 
 def _sources() -> list[Path]:
@@ -201,15 +251,20 @@ def main() -> int:
     """Build one target and list what was made."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", nargs="?", default="3.11", choices=sorted(TARGETS))
-    target = parser.parse_args().target
+    parser.add_argument("--function", action="store_true", help="for AWS Lambda")
+    arguments = parser.parse_args()
     try:
-        folder = build(target)
+        if arguments.function:
+            made = [build_function(arguments.target)]
+        else:
+            made = sorted(build(arguments.target).glob("*.zip"))
     except BuildError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    for zipped in sorted(folder.glob("*.zip")):
-        size = zipped.stat().st_size / 1e6
-        sys.stdout.write(f"{zipped.relative_to(PROJECT)}  {size:.2f} MB\n")
+    for path in made:
+        files = [path, *path.rglob("*")]
+        size = sum(each.stat().st_size for each in files if each.is_file()) / 1e6
+        sys.stdout.write(f"{path.relative_to(PROJECT)}  {size:.2f} MB\n")
     return 0
 
 

@@ -27,17 +27,27 @@ class Deployment(msgspec.Struct, frozen=True):
 
     MONGODB_URL: str
     FED_SECRET: str
+    CALLS_PER_MINUTE: str
     FED_SECRET_PREVIOUS: str = ""
     MONGODB_DATABASE: str = "fedwhisk"
-    CALLS_PER_MINUTE: str = "60"
 
 
 BOUND = Deployment.__struct_fields__
 """The names of the bound parameters."""
 
+OPENWHISK_CALLS_PER_MINUTE = 60
 
-def read(parameters: Mapping[str, object]) -> Deployment:
+
+def read(
+    parameters: Mapping[str, object],
+    *,
+    calls_per_minute: int = OPENWHISK_CALLS_PER_MINUTE,
+) -> Deployment:
     """Return a deployment's checked settings.
+
+    Args:
+        parameters: the settings, perhaps among other things. An empty one is unset.
+        calls_per_minute: the platform's own budget, where none is set (or 0 is).
 
     Raises:
         Misconfigured: names the setting; its value is not told.
@@ -47,6 +57,8 @@ def read(parameters: Mapping[str, object]) -> Deployment:
         for name in BOUND
         if parameters.get(name) not in (None, "")
     }
+    if bound.get("CALLS_PER_MINUTE", "0") == "0":
+        bound["CALLS_PER_MINUTE"] = str(calls_per_minute)
     for name in ("MONGODB_URL", "FED_SECRET"):
         if name not in bound:
             raise Misconfigured(f"{name}: not set in this deployment")

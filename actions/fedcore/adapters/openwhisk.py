@@ -7,27 +7,20 @@ come over the web: it is the namespace owner's own, or the step of a sequence.
 
 from __future__ import annotations
 
-import logging
-import traceback
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from fedcore.adapters import deployment
-from fedcore.errors import FedError, InvalidRequest
+from fedcore.adapters import deployment, serving
+from fedcore.adapters.serving import Call, Outcome
 from fedcore.handlers.action import Action, Credentials
-from fedcore.messages import Page
-
-LOG = logging.getLogger(__name__)
 
 Arguments = dict[str, Any]
-TOKEN_HEADER = "x-fed-token"  # noqa: S105 - a header's name
 
 
 def serve(action: Action[Any], args: Arguments) -> Arguments:
     """Run an action for a web caller; every outcome is an HTTP answer."""
-    return _respond(action, args, _http)
+    return _http(_outcome(action, args))
 
 
 def serve_step(action: Action[Any], args: Arguments) -> Arguments:
@@ -36,76 +29,57 @@ def serve_step(action: Action[Any], args: Arguments) -> Arguments:
     A refusal is an `error`, which ends the sequence and reaches the caller as the
     HTTP answer inside it.
     """
-    return _respond(action, args, msgspec.to_builtins, wrap="error")
+    outcome = _outcome(action, args)
+    if outcome.refused:
+        return {"error": _http(outcome)}
+    plain: Arguments = msgspec.to_builtins(outcome.answer)
+    return plain
 
 
-def _respond(
-    action: Action[Any],
-    args: Arguments,
-    render: Callable[[msgspec.Struct], Arguments],
-    wrap: str | None = None,
-) -> Arguments:
-    try:
-        services = deployment.services(deployment.read(args))
-        answer = action.run(
-            _fields(args),
-            _credentials(args),
-            services,
-            from_query=args.get("__ow_method") == "get",
+def _outcome(action: Action[Any], args: Arguments) -> Outcome:
+    def work() -> msgspec.Struct:
+        services = deployment.services(deployment.read(_bound(args)))
+        call = _call(args)
+        return action.run(
+            call.fields, call.credentials, services, from_query=call.from_query
         )
-        return render(answer)
-    except FedError as error:
-        failure = _answer(error.status, error.body())
-        LOG.info("%s refused: %s %s", action.name, error.code, error.message)
-    except Exception as error:  # noqa: BLE001 - the last line before the platform
-        # The caller learns nothing of our insides; the activation's log does, without
-        # the values that were at hand.
-        _log_without_values(action.name, error)
-        message = f"{action.name} failed ({type(error).__name__})"
-        failure = _answer(500, FedError(message).body())
-    return {wrap: failure} if wrap else failure
+
+    return serving.attempt(action.name, work)
 
 
-def _http(answer: msgspec.Struct) -> Arguments:
-    if isinstance(answer, Page):
-        return {
-            "statusCode": 200,
-            "headers": {"content-type": "text/html; charset=utf-8"},
-            "body": answer.html,
-        }
-    return _answer(200, msgspec.to_builtins(answer))
+def _bound(args: Arguments) -> Arguments:
+    """Return the bound parameters.
+
+    A web caller may set any parameter that is not bound: with one of these missing, it
+    could bring a secret or a database of its own.
+
+    Raises:
+        Misconfigured: one is not bound, not even as an empty text.
+    """
+    for name in deployment.BOUND:
+        if name not in args:
+            raise deployment.Misconfigured(f"{name}: not bound to this action")
+    return {name: args[name] for name in deployment.BOUND}
 
 
-def _answer(status: int, body: dict[str, object]) -> Arguments:
+def _http(outcome: Outcome) -> Arguments:
     return {
-        "statusCode": status,
-        "headers": {"content-type": "application/json"},
-        "body": body,
+        "statusCode": outcome.status,
+        "headers": outcome.headers,
+        "body": outcome.body,
     }
 
 
-def _credentials(args: Arguments) -> Credentials:
-    if "__ow_method" not in args:
-        return Credentials(trusted=True)
-    headers = args.get("__ow_headers", {})
-    return Credentials(token=str(headers.get(TOKEN_HEADER, "")))
-
-
-def _fields(args: Arguments) -> Arguments:
-    """Return the request's own fields."""
+def _call(args: Arguments) -> Call:
+    """Return the request's own fields, and who sends them."""
     if "__ow_body" in args:
-        raise InvalidRequest(
-            "body: found something else, expected one JSON object "
-            "(content-type: application/json)"
-        )
-    return {
+        raise serving.not_an_object()
+    fields = {
         name: value
         for name, value in args.items()
         if name not in deployment.BOUND and not name.startswith("__ow_")
     }
-
-
-def _log_without_values(name: str, error: Exception) -> None:
-    frames = traceback.extract_tb(error.__traceback__)
-    where = " < ".join(f"{each.name}:{each.lineno}" for each in reversed(frames[-6:]))
-    LOG.error("%s failed: %s at %s", name, type(error).__name__, where)
+    if "__ow_method" not in args:
+        return Call(fields, Credentials(trusted=True))
+    credentials = serving.web_credentials(args.get("__ow_headers"))
+    return Call(fields, credentials, from_query=args["__ow_method"] == "get")
