@@ -1,0 +1,88 @@
+"""`fedwhisk doctor`: is this deployment fit for an experiment?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fedwhisk.cli import options
+from fedwhisk.platform import Where
+
+if TYPE_CHECKING:
+    from fedwhisk.config import Settings
+    from fedwhisk.doctor import Finding
+    from fedwhisk.platform import Platform
+
+Planned = Annotated[
+    int, typer.Option("--clients", min=1, help="How many clients are planned.")
+]
+COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
+
+
+def doctor(
+    on: options.On = Where.EMBEDDED, clients: Planned = 20, json: options.Json = False
+) -> None:
+    """Examine a deployment from outside; what is wrong comes with what to do about it.
+
+    It calls every action once, and so takes a dozen calls of the budget. Ends with 1
+    if an experiment would not get through.
+    """
+    from fedwhisk import config
+    from fedwhisk.doctor import healthy
+    from fedwhisk.platform import reach
+
+    settings = config.load()
+    findings = []
+    with reach(settings, on) as platform:
+        for finding in examine(settings, on, platform, clients):
+            findings.append(finding)
+            if not json:
+                show(finding)
+    if json:
+        import msgspec
+
+        shown = {"healthy": healthy(findings), "findings": findings}
+        typer.echo(msgspec.json.encode(shown).decode())
+    if not healthy(findings):
+        raise typer.Exit(1)
+
+
+def examine(
+    settings: Settings, on: Where, platform: Platform, clients: int
+) -> Iterator[Finding]:
+    """Examine all that can be seen of a deployment from here."""
+    from actions.build import build_id
+    from fedwhisk import doctor_actions, doctor_openwhisk
+    from fedwhisk.doctor import judge_budget, warning
+
+    yield from doctor_actions.examine(platform.base_url, platform.secret, build_id())
+    if on is Where.AWS:
+        from fedcore.adapters.aws_lambda import CALLS_PER_MINUTE
+
+        yield judge_budget(settings.calls_per_minute or CALLS_PER_MINUTE, clients)
+        return
+    apihost, auth = credentials(settings, on, platform)
+    if apihost and auth:
+        yield from doctor_openwhisk.examine(apihost, auth, clients)
+    else:
+        found = "the platform's cannot be told without APIHOST and AUTH"
+        yield warning("limits", found, "set them in .env")
+
+
+def credentials(settings: Settings, on: Where, platform: Platform) -> tuple[str, str]:
+    """Return the REST API's address and key: ours on this machine, else those set."""
+    if on is Where.EMBEDDED:
+        from fedwhisk.host.settings import GUEST_AUTH
+
+        return platform.apihost, GUEST_AUTH
+    return settings.apihost, settings.auth
+
+
+def show(finding: Finding) -> None:
+    """Show a finding, and below it what to do."""
+    grade = typer.style(f"{finding.grade:8}", fg=COLOURS[finding.grade])
+    typer.echo(f"{grade} {finding.check:9} {finding.found}")
+    if finding.advice:
+        typer.echo(f"{'':8} {'':9} → {finding.advice}")

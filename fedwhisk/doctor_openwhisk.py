@@ -1,0 +1,94 @@
+"""Examine what the REST API of an OpenWhisk tells its namespace's owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fedwhisk.deploy import DeployError, Host, entity_path
+from fedwhisk.doctor import Finding, judge_budget, ok, problem, warning
+from fedwhisk.manifest import ManifestPackage, parse_manifest
+from fedwhisk.plan import LIMIT_NAMES
+from fedwhisk.platform import MANIFEST, PACKAGE
+
+FEW_AT_ONCE = 10
+"""Calls at once below which clients get in each other's way."""
+
+UNTOLD = "60"
+"""What the actions go by where CALLS_PER_MINUTE is not bound."""
+
+
+def examine(apihost: str, auth: str, clients: int) -> Iterator[Finding]:
+    """Ask the host for what is deployed and for what it allows.
+
+    Args:
+        apihost: the host's URL, `https://` where it has no scheme.
+        auth: credentials, `uuid:key`.
+        clients: how many clients are planned.
+    """
+    with Host(apihost, auth) as host:
+        try:
+            namespace = host.namespace()
+            yield ok("apihost", f"{host.url} knows us as {namespace}")
+            package = host.call(
+                "GET", entity_path("packages", PACKAGE), missing_is_fine=True
+            )
+            if package is None:
+                found = f"namespace {namespace} has no package {PACKAGE}"
+                yield problem("package", found, "`make deploy`")
+                return
+            yield judge_package(host, package)
+            allowed = host.call("GET", "/api/v1/namespaces/_/limits")
+            yield from judge_limits(package, allowed, clients)
+        except DeployError as error:
+            yield problem("apihost", str(error), "check APIHOST and AUTH in .env")
+
+
+def judge_package(host: Host, package: dict[str, Any]) -> Finding:
+    """Whether the package holds what the manifest says, with its limits."""
+    wanted = parse_manifest(MANIFEST)[PACKAGE]
+    there = {action["name"]: action for action in package["actions"]}
+    missing = sorted({*wanted.actions, *wanted.sequences} - there.keys())
+    if missing:
+        return problem(
+            "package", f"{PACKAGE} lacks {', '.join(missing)}", "`make deploy`"
+        )
+    odd = [text for name in wanted.actions for text in odd_limits(host, wanted, name)]
+    if odd:
+        advice = "`make deploy`; the host may allow less than the manifest wants"
+        return warning("package", "; ".join(odd), advice)
+    return ok("package", f"{PACKAGE} holds its {len(there)} actions and sequences")
+
+
+def odd_limits(host: Host, wanted: ManifestPackage, name: str) -> Iterator[str]:
+    """The limits of an action that are not the manifest's, in words."""
+    path = entity_path("actions", f"{PACKAGE}/{name}")
+    found = host.call("GET", path, params={"code": "false"})["limits"]
+    for written, value in wanted.actions[name].limits.items():
+        limit = LIMIT_NAMES[written]
+        if found[limit] < value:
+            yield f"{name}: {limit} is {found[limit]}, expected {value}"
+
+
+def judge_limits(
+    package: dict[str, Any], allowed: dict[str, Any], clients: int
+) -> Iterator[Finding]:
+    """Whether the budget that clients go by is the platform's, and is enough."""
+    bound = {each["key"]: each["value"] for each in package["parameters"]}
+    told = int(bound.get("CALLS_PER_MINUTE") or UNTOLD) or int(UNTOLD)
+    most, at_once = allowed["invocationsPerMinute"], allowed["concurrentInvocations"]
+    if told > most:
+        yield problem(
+            "limits",
+            f"clients are told of {told} calls a minute, the platform allows {most}",
+            f"set CALLS_PER_MINUTE={most} and deploy again, or raise the platform's",
+        )
+    elif at_once < FEW_AT_ONCE:
+        yield warning(
+            "limits",
+            f"the platform allows {at_once} calls at once",
+            "raise it: calls beyond it are refused and come again later",
+        )
+    else:
+        yield ok("limits", f"{most} calls a minute and {at_once} at once are allowed")
+    yield judge_budget(min(told, most), clients)

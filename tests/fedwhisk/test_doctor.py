@@ -1,0 +1,171 @@
+"""What a doctor makes of the answers it gets; tests/e2e provokes them for real."""
+
+from email.utils import formatdate
+
+import pytest
+
+from fedwhisk.doctor import Grade, healthy, judge_budget, ok, problem, warning
+from fedwhisk.doctor_actions import (
+    NO_ANSWER,
+    Answer,
+    Error,
+    explain,
+    judge_actions,
+    judge_clock,
+    judge_sequence,
+    judge_settings,
+    judge_url,
+)
+from fedwhisk.doctor_openwhisk import judge_limits
+
+NOON = 1_800_000_000.0
+
+
+def refusal(code: str, status: int, message: str = "no") -> Answer:
+    return Answer(status, Error(code, message))
+
+
+def built(build: str) -> Answer:
+    error = Error("invalid_request", "no")
+    return Answer(400, error, headers={"x-fed-build": build})
+
+
+@pytest.mark.parametrize(
+    ("calls_per_minute", "clients", "grade"),
+    [
+        (60, 20, Grade.OK),  # 42 calls at 48 a minute: 52.5 s
+        (60, 23, Grade.OK),  # 48 calls: 60 s
+        (60, 24, Grade.WARNING),
+        (60, 239, Grade.WARNING),  # 480 calls: 600 s
+        (60, 240, Grade.PROBLEM),
+        (6000, 240, Grade.OK),
+    ],
+)
+def test_a_budget_is_judged_by_the_least_time_of_a_round(
+    calls_per_minute, clients, grade
+):
+    finding = judge_budget(calls_per_minute, clients)
+    assert finding.grade is grade
+    assert f"{clients} clients" in finding.found
+    assert (finding.advice == "") is (grade is Grade.OK)
+
+
+def test_only_problems_make_a_deployment_unhealthy():
+    fine = [ok("a", "fine"), warning("b", "slow", "wait")]
+    assert healthy(fine)
+    assert not healthy([*fine, problem("c", "broken", "mend it")])
+
+
+@pytest.mark.parametrize(
+    ("url", "grade"),
+    [
+        ("https://openwhisk.example.org/api/v1/web/guest/fedwhisk", Grade.OK),
+        ("http://127.0.0.1:3233/api/v1/web/guest/fedwhisk", Grade.OK),
+        ("http://openwhisk.example.org/api/v1/web/guest/fedwhisk", Grade.WARNING),
+    ],
+)
+def test_a_url_that_others_can_read_along_is_warned_of(url, grade):
+    assert judge_url(url, Answer(200)).grade is grade
+
+
+def test_a_host_that_does_not_answer_is_a_problem_with_its_reason():
+    silent = Answer(NO_ANSWER, why="SSLError: certificate verify failed")
+    finding = judge_url("https://example.org", silent)
+    assert finding.grade is Grade.PROBLEM
+    assert "certificate verify failed" in finding.found
+    assert "REQUESTS_CA_BUNDLE" in finding.advice
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "grade", "words"),
+    [
+        (0, Grade.OK, "less than 30 s"),
+        (29, Grade.OK, "less than 30 s"),
+        (3600, Grade.WARNING, "3600 s ahead of"),
+        (-3600, Grade.WARNING, "3600 s behind"),
+    ],
+)
+def test_clocks_are_compared(skew_s, grade, words):
+    date = formatdate(NOON + skew_s, usegmt=True)
+    (finding,) = judge_clock(Answer(200, headers={"date": date}, sent=NOON))
+    assert finding.grade is grade
+    assert words in finding.found
+
+
+def test_a_server_that_does_not_tell_the_time_is_not_judged_by_it():
+    assert list(judge_clock(Answer(200))) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "grades"),
+    [
+        (Answer(200), {"secret": "ok", "database": "ok"}),
+        (refusal("unknown_experiment", 404), {"secret": "ok", "database": "ok"}),
+        (refusal("unauthenticated", 401), {"secret": "problem"}),
+        (refusal("misconfigured", 500), {"secret": "problem"}),
+        (refusal("database_unavailable", 503), {"secret": "ok", "database": "problem"}),
+        (refusal("internal", 500), {"database": "problem"}),
+        (Answer(404), {"database": "problem"}),
+        (Answer(429), {"database": "problem"}),
+    ],
+)
+def test_the_answer_to_status_tells_of_secret_and_database(answer, grades):
+    findings = list(judge_settings(answer))
+    assert {finding.check: finding.grade for finding in findings} == grades
+    for finding in findings:
+        assert (finding.advice == "") is (finding.grade is Grade.OK)
+
+
+def test_actions_of_these_sources_are_fine():
+    answers = {"check_in": built("b1"), "status": built("b1")}
+    assert judge_actions(answers, "b1") == ok(
+        "actions", "all 2 answer, built from these sources"
+    )
+
+
+def test_actions_of_other_sources_are_warned_of():
+    answers = {"check_in": built("b1"), "status": built("b2")}
+    finding = judge_actions(answers, "b2")
+    assert finding.grade is Grade.WARNING
+    assert "of build b1, b2; these sources are b2" in finding.found
+
+
+def test_missing_actions_are_named():
+    answers = {"check_in": built("b1"), "status": Answer(404), "fedavg": Answer(404)}
+    finding = judge_actions(answers, "b1")
+    assert finding.grade is Grade.PROBLEM
+    assert finding.found == "not deployed: status, fedavg"
+
+
+def test_an_action_that_crashes_is_a_problem():
+    crashed = Answer(400, headers={"x-openwhisk-activation-id": "abc"})
+    finding = judge_actions({"check_in": crashed}, "b1")
+    assert finding.found == "check_in: crashed or timed out (HTTP 400)"
+    assert "`wsk activation get abc`" in finding.advice
+
+
+def test_a_sequence_must_answer():
+    assert judge_sequence(Answer(200)).grade is Grade.OK
+    assert judge_sequence(refusal("internal", 500)).grade is Grade.PROBLEM
+    assert "60 s" in judge_sequence(Answer(202)).found
+
+
+@pytest.mark.parametrize("status", [NO_ANSWER, 202, 400, 404, 413, 429, 502])
+def test_whatever_the_platform_says_is_explained(status):
+    found, advice = explain("check_in", Answer(status, why="refused"))
+    assert found.startswith("check_in: ")
+    assert advice
+
+
+def limits(told: object, most: int, at_once: int = 30) -> dict[str, str]:
+    package = {"parameters": [{"key": "CALLS_PER_MINUTE", "value": told}]}
+    allowed = {"invocationsPerMinute": most, "concurrentInvocations": at_once}
+    return {each.check: each.grade for each in judge_limits(package, allowed, 20)}
+
+
+def test_the_budget_that_clients_go_by_must_be_the_platforms():
+    assert limits("60", 60) == {"limits": "ok", "budget": "ok"}
+    assert limits("6000", 60) == {"limits": "problem", "budget": "ok"}
+    assert limits("", 60) == limits("0", 60) == limits("60", 60)
+    assert limits("6", 60) == {"limits": "ok", "budget": "warning"}
+    assert limits("60", 60, at_once=2) == {"limits": "warning", "budget": "ok"}
