@@ -14,6 +14,7 @@ from fedwhisk.cli import (
     client,
     clients,
     deploy,
+    doctor,
     experiments,
     export,
     predict,
@@ -43,6 +44,7 @@ app.add_typer(clients.app, name="clients")
 app.add_typer(token.app, name="token")
 app.command("deploy")(deploy.deploy)
 app.command("undeploy")(deploy.undeploy)
+app.command("doctor")(doctor.doctor)
 app.command("export")(export.export)
 app.command("predict")(predict.predict)
 app.command("clean")(clean.clean)
