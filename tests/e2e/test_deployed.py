@@ -12,7 +12,7 @@ from tests.tools import wskdeploy
 
 pytestmark = [pytest.mark.e2e, pytest.mark.wskdeploy]
 
-FEW = ["--clients", "3", "--per-round", "2", "--epochs", "2", "--rounds", "1"]
+FEW = ["--clients", "3", "--per-round", "2", "--epochs", "2", "--rounds", "4"]
 
 
 @pytest.fixture
@@ -41,20 +41,45 @@ def entities(host, kind: str) -> list[str]:
     return [each["name"] for each in found]
 
 
-def test_deploy_run_deploy_again_and_undeploy(machine, openwhisk) -> None:
-    machine.call("deploy")
+def apis(host) -> list[str]:
+    url = f"{host.url}/api/v1/web/whisk.system/apimgmt/getApi.http"
+    found = requests.get(url, auth=tuple(host.auth.split(":")), timeout=30).json()
+    return [each["value"]["gwApiUrl"] for each in found["apis"]]
+
+
+def test_deploying_again_in_the_middle_of_an_experiment_harms_nothing(
+    machine, openwhisk
+) -> None:
+    out, _ = machine.call("deploy")
+    assert f"BASE_URL_OW={openwhisk.web_url}/fedwhisk" in out.splitlines()
     assert "advance_round" in entities(openwhisk, "actions")
-    machine.call("start", "--on", "openwhisk", "--experiment", "real", *FEW)
-    machine.call("deploy")  # again, beside an experiment that is under way
-    out, _ = machine.call(
-        "run", "--on", "openwhisk", "--experiment", "real", "--json", *FEW
-    )
-    end = json.loads(out.splitlines()[-1])
-    assert (end["state"], end["rounds"], end["http_429"]) == ("finished", 1, 0)
+    under_way = machine.start("run", "--on", "openwhisk", *FEW, "--experiment", "real")
+    for line in under_way.stdout:
+        if line.startswith("round 1 closed"):
+            break
+    machine.call("deploy")
+    out, err = under_way.communicate(timeout=300)
+    assert under_way.returncode == 0, f"{out}\n{err}"
+
     out, _ = machine.call("status", "real", "--on", "openwhisk", "--json")
-    assert json.loads(out)["version"] == 1
+    report = json.loads(out)
+    assert (report["state"], report["version"]) == ("finished", 4)
+    assert [each["updates"] for each in report["rounds"]] == [1, 2, 2, 2, 2]
     machine.call("undeploy")
     assert entities(openwhisk, "actions") == entities(openwhisk, "packages") == []
+
+
+def test_clients_reach_the_actions_by_the_gateways_paths(machine, openwhisk) -> None:
+    out, _ = machine.call("deploy", "--gateway")
+    (gateway,) = apis(openwhisk)
+    assert f"BASE_URL_OW={gateway}" in out.splitlines()
+    machine.environment["BASE_URL_OW"] = gateway
+    machine.call("doctor", "--on", "openwhisk")
+    out, _ = machine.call("run", "--on", "openwhisk", "--json", *FEW)
+    end = json.loads(out.splitlines()[-1])
+    assert (end["state"], end["rounds"], end["http_429"]) == ("finished", 4, 0)
+    machine.call("undeploy")
+    assert apis(openwhisk) == entities(openwhisk, "packages") == []
 
 
 def test_a_missing_setting_is_named_before_anything_is_sent(machine, openwhisk):
