@@ -1,0 +1,76 @@
+"""The same actions on both platforms, over one database, for tests."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fedwhisk.config import Settings
+from fedwhisk.database import EmbeddedDatabase
+from fedwhisk.platform import embedded
+from tests.aws.lambda_process import Lambda
+from tests.aws.platforms import SECRET, Platform
+from tests.e2e.conftest import few_images
+
+__all__ = ["few_images"]
+
+CALLS_PER_MINUTE = 100_000
+"""So many that clients are not told to wait."""
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an embedded database."""
+    folder = tmp_path_factory.mktemp("database")
+    with EmbeddedDatabase(folder / "data", folder / "log") as running:
+        yield running.url
+
+
+@pytest.fixture
+def settings(database: str) -> dict[str, str]:
+    """A function's environment, with a database of one test's own."""
+    return {
+        "MONGODB_URL": database,
+        "MONGODB_DATABASE": f"test_{secrets.token_hex(4)}",
+        "FED_SECRET": SECRET,
+        "CALLS_PER_MINUTE": str(CALLS_PER_MINUTE),
+    }
+
+
+@pytest.fixture
+def function(settings: dict[str, str], tmp_path: Path) -> Iterator[Lambda]:
+    """The function under the emulator."""
+    with Lambda(tmp_path, settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["openwhisk", "lambda"])
+def platform(
+    request: pytest.FixtureRequest,
+    database: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Platform]:
+    """A deployment of the actions; tests name experiments of their own."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "openwhisk":
+        settings = Settings(
+            fedwhisk_home=folder,
+            mongodb_url=database,
+            mongodb_database="on_openwhisk",
+            fed_secret=SECRET,
+            calls_per_minute=CALLS_PER_MINUTE,
+        )
+        with embedded(settings, port=0) as host:
+            yield Platform(host.base_url)
+        return
+    environment = {
+        "MONGODB_URL": database,
+        "MONGODB_DATABASE": "on_lambda",
+        "FED_SECRET": SECRET,
+        "CALLS_PER_MINUTE": str(CALLS_PER_MINUTE),
+    }
+    with Lambda(folder, environment) as running:
+        yield Platform(running.url)
