@@ -1,0 +1,165 @@
+"""Who may call what: every action with every credential, from the declarations."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from fedcore import tokens
+from fedcore.handlers import revoke_client
+from fedcore.handlers.action import Role
+from tests.fedcore.world import OPERATOR, SECRET
+from tests.security.declared import ACTIONS, ACTIONS_FOLDER, FOLDERS, entry, request
+from tests.security.deployed import BOUND, Deployed
+
+OTHER = b"another secret of thirty-two bytes"
+NAME = "c0"
+"""The client 0 of the experiment; requests are about it."""
+
+KNOWN = {"experiment": "exp", "client": 0, "name": NAME, "chunks": 1, "examples": 1}
+
+GENUINE: dict[Role, Callable[[bytes], str]] = {
+    Role.OPERATOR: tokens.operator_token,
+    Role.ENROLMENT: tokens.enrolment_token,
+    Role.NAMED_ENROLMENT: lambda secret: tokens.enrolment_token(secret, NAME),
+    Role.CLIENT: lambda secret: tokens.client_token(secret, "id2", 0),
+}
+"""The token of each role, in `exp` and for the client 0 where that matters."""
+
+WRONG: dict[str, str | None] = {
+    "none": None,
+    "empty": "",
+    "malformed": "Bearer abc",
+    "not ascii": "\u00e4\ud800",
+    "very long": "a" * 10_000,
+    "only a key id": tokens.key_id(SECRET) + ".",
+    "another client's": tokens.client_token(SECRET, "id2", 1),
+    "of the client in another experiment": tokens.client_token(SECRET, "id1", 0),
+    "of an experiment that is none": tokens.client_token(SECRET, "id9", 0),
+    "named for another": tokens.enrolment_token(SECRET, "c1"),
+    "ended": tokens.enrolment_token(SECRET, expires=999),
+    "ended and named": tokens.enrolment_token(SECRET, NAME, expires=1000),
+    "of a secret that was replaced: operator": tokens.operator_token(OTHER),
+    "of a secret that was replaced: enrolment": tokens.enrolment_token(OTHER),
+    "of a secret that was replaced: client": tokens.client_token(OTHER, "id2", 0),
+}
+"""Credentials that are wrong for every action."""
+
+ROWS = [
+    (action, kind, token)
+    for action in ACTIONS
+    for kind, token in [
+        *WRONG.items(),
+        *(
+            (f"genuine, of the role {role}", make(SECRET))
+            for role, make in GENUINE.items()
+            if role not in ACTIONS[action].allowed
+        ),
+    ]
+]
+
+
+@pytest.fixture
+def deployed(monkeypatch) -> Deployed:
+    return Deployed(monkeypatch)
+
+
+def test_every_action_is_declared_once_and_has_its_folder() -> None:
+    assert sorted(ACTIONS) == FOLDERS
+    assert all(action.allowed for action in ACTIONS.values())
+
+
+def test_what_the_owner_alone_may_call_is_not_on_the_web() -> None:
+    manifests = ACTIONS_FOLDER.parent / "wsk_manifests"
+    for path in (manifests / name for name in ("manifest.yaml", "apis.yaml")):
+        package = yaml.safe_load(path.read_text())["packages"]["fedwhisk"]
+        on_web = {name for name, each in package["actions"].items() if each.get("web")}
+        for name, action in ACTIONS.items():
+            assert (name in on_web) <= (action.allowed != {Role.OWNER}), name
+        assert set(package["actions"]) == set(ACTIONS)
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "token"), ROWS, ids=[f"{a}: {k}" for a, k, _ in ROWS]
+)
+def test_a_wrong_credential_is_refused_and_changes_nothing(
+    deployed, action, kind, token
+) -> None:
+    before = deployed.stored()
+    answer = deployed.call(action, request(ACTIONS[action], KNOWN), token)
+    assert answer["statusCode"] in (401, 403), answer["body"]
+    assert answer["body"]["error"]["code"] in ("unauthenticated", "forbidden")
+    assert deployed.stored() == before
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_revoked_client_is_refused_everywhere_and_changes_nothing(
+    deployed, action
+) -> None:
+    deployed.world.call(
+        revoke_client.ACTION, {"experiment": "exp", "name": NAME}, OPERATOR
+    )
+    before = deployed.stored()
+    token = GENUINE[Role.CLIENT](SECRET)
+    asked = request(ACTIONS[action], KNOWN)
+    answer = deployed.call(action, asked, token)
+    # Who says no index is not known at all.
+    expected = 403 if "client" in asked else 401
+    assert answer["statusCode"] == expected, answer["body"]
+    assert deployed.stored() == before
+
+
+@pytest.mark.parametrize("secret", [OTHER, SECRET], ids=["new secret", "old secret"])
+@pytest.mark.parametrize(
+    ("action", "role"),
+    [
+        pytest.param(name, role, id=f"{name}: {role}")
+        for name, role in itertools.product(ACTIONS, GENUINE)
+        if role in ACTIONS[name].allowed
+    ],
+)
+def test_while_secrets_are_rotated_the_tokens_of_both_let_in(
+    deployed, action, role, secret
+) -> None:
+    deployed.services = replace(deployed.services, secrets=(OTHER, SECRET))
+    token = GENUINE[role](secret)
+    answer = deployed.call(action, request(ACTIONS[action], KNOWN), token)
+    assert answer["statusCode"] not in (401, 403), answer["body"]
+
+
+def test_without_a_method_the_call_is_the_owners_and_needs_no_token(deployed) -> None:
+    answer = entry("status")({**BOUND, "experiment": "exp"})
+    assert answer["statusCode"] == 200
+
+
+def test_status_is_private_unless_the_experiment_says_otherwise(deployed) -> None:
+    deployed.world.start("open", public_status=True)
+    for method in ("get", "post"):
+        shown = deployed.call("status", {"experiment": "open"}, None, method=method)
+        hidden = deployed.call("status", {"experiment": "exp"}, None, method=method)
+        assert (shown["statusCode"], hidden["statusCode"]) == (200, 401)
+    # Without a name it would be the newest one's, whichever that is.
+    assert deployed.call("status", {}, None)["statusCode"] == 401
+
+
+def test_a_stranger_cannot_tell_which_experiments_there_are(deployed) -> None:
+    for token in (None, "x"):
+        answers = [
+            deployed.call("stop_experiment", {"experiment": name}, token)
+            for name in ("exp", "nothing-here")
+        ]
+        assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("name", ["FED_SECRET", "FED_SECRET_PREVIOUS", "MONGODB_URL"])
+def test_an_action_without_a_bound_parameter_lets_nobody_bring_it(
+    deployed, monkeypatch, name
+) -> None:
+    monkeypatch.delitem(BOUND, name)
+    answer = deployed.call("status", {"experiment": "exp"}, None)
+    assert answer["statusCode"] == 500
+    assert answer["body"]["error"]["message"] == f"{name}: not bound to this action"
