@@ -24,7 +24,15 @@ from typing import NoReturn
 import msgspec
 
 from fedwhisk.database import last_line
-from fedwhisk.pool_messages import Calls, Ended, Failed, Ready, Start, to_line
+from fedwhisk.pool_messages import (
+    Calls,
+    Ended,
+    Failed,
+    Injected,
+    Ready,
+    Start,
+    to_line,
+)
 from fedwhisk.slots import Keeper, Slot
 from fedwhisk.tether import die_with_parent
 
@@ -157,6 +165,10 @@ def _run(start: Start, name: str, slot: Slot, report: int) -> int:
     from fedclient.api import Traffic
     from fedclient.environment import ClientConfig
     from fedclient.process import run_client
+    from fedwhisk.chaos import ClientChaos
+
+    def note(fault: str) -> None:
+        os.write(report, to_line(Injected(fault)))
 
     def tell(traffic: Traffic) -> None:
         calls = Calls(
@@ -174,7 +186,8 @@ def _run(start: Start, name: str, slot: Slot, report: int) -> int:
         experiment=start.experiment,
         data_dir=Path(start.data_dir) if start.data_dir else None,
     )
-    return run_client(config, train_slot=slot, on_traffic=tell)
+    weather = ClientChaos(start.chaos, name, note) if start.chaos else None
+    return run_client(config, train_slot=slot, on_traffic=tell, weather=weather)
 
 
 def _speak_into(log: Path, *, anew: bool) -> None:

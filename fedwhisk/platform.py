@@ -76,6 +76,7 @@ def embedded(
     address: str = "127.0.0.1",
 ) -> Iterator[Platform]:
     """Start database and host, deploy the actions; stop all of it at the end.
+    hazard: Callable[[], float | None] = lambda: None,
 
     Args:
         settings: the deployment's.
@@ -84,6 +85,7 @@ def embedded(
         address: where it listens; `0.0.0.0` lets clients elsewhere in.
 
     Raises:
+        hazard: what kills its action processes (see `chaos`).
         OperatorError: the home is in use, the port is busy, the database cannot be
             reached, the actions cannot be built.
     """
@@ -91,7 +93,7 @@ def embedded(
     with home.held(), _database(settings, home) as (url, words, ready):
         secret = home.secret(settings)
         _build_actions()
-        limits = HostLimits(home.host, budget(settings), address)
+        limits = HostLimits(home.host, budget(settings), address, hazard)
         with _host(limits, port, or_any=or_any) as host:
             ready()
             _deploy(settings, host, url, secret)
@@ -181,7 +183,10 @@ def _build_actions() -> None:
 
 @dataclass(frozen=True)
 class HostLimits:
-    """Where the host keeps its state, what it allows a minute, where it listens."""
+    """Where the host keeps its state, what it allows a minute, where it listens.
+
+    And what kills its action processes, which on a calm day is nothing.
+    """
 
     home: Path
     calls_per_minute: int
@@ -202,7 +207,7 @@ def _host(limits: HostLimits, port: int, *, or_any: bool) -> Iterator[HostServer
             concurrent_invocations=CONCURRENT_CALLS,
             max_processes_per_action=PROCESSES_PER_ACTION,
         )
-        return HostServer(settings).start()
+        return HostServer(settings, limits.hazard).start()
 
     try:
         host = start(port)
@@ -226,6 +231,7 @@ def _deploy(settings: Settings, host: HostServer, url: str, secret: bytes) -> No
 
     environment = {
         "ACTIONS_TARGET": TARGET,
+    hazard: Callable[[], float | None]
         "MONGODB_URL": url,
         "MONGODB_DATABASE": settings.mongodb_database,
         "FED_SECRET": secret.decode(),

@@ -23,7 +23,16 @@ import msgspec
 
 from fedwhisk.database import last_line
 from fedwhisk.errors import OperatorError
-from fedwhisk.pool_messages import Calls, Ended, Event, Failed, Ready, Start, to_line
+from fedwhisk.pool_messages import (
+    Calls,
+    Ended,
+    Event,
+    Failed,
+    Injected,
+    Ready,
+    Start,
+    to_line,
+)
 
 STOP_S = 20.0
 
@@ -33,12 +42,14 @@ class ClientPool:
 
     Attributes:
         calls: calls that clients made, by action, as far as clients have ended.
+        chaos: faults that clients have met on purpose, by kind.
         given_up: the last words of clients that ended without being asked to.
         done: names of the clients whose experiment is over.
     """
 
     def __init__(self, task: str, *, data_dir: Path | None, logs: Path) -> None:
         self.calls: Counter[str] = Counter()
+        self.chaos: Counter[str] = Counter()
         self.bytes_in = self.bytes_out = self.throttled = 0
         self.given_up: dict[str, str] = {}
         self.done: set[str] = set()
@@ -122,6 +133,8 @@ class ClientPool:
             self.bytes_in += event.bytes_in
             self.bytes_out += event.bytes_out
             self.throttled += event.throttled
+        elif isinstance(event, Injected):
+            self.chaos[event.fault] += 1
         elif isinstance(event, Ended) and event.restarts_in is None:
             if event.status == 0:
                 self.done.add(event.client)

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from fedwhisk.chaos import Chaos
+
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """Be so many clients of an experiment.
@@ -18,6 +20,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         at_once: how many may train at the same moment.
         data_dir: the folder of data sets; None means those that ship with the client.
         logs: the folder for what the clients say.
+        chaos: what disturbs them on purpose; None on a calm day.
     """
 
     base_url: str
@@ -27,6 +30,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     at_once: int
     data_dir: str | None
     logs: str
+    chaos: Chaos | None = None
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -48,6 +52,12 @@ class Calls(msgspec.Struct, frozen=True, tag="calls"):
     throttled: int
 
 
+class Injected(msgspec.Struct, frozen=True, tag="injected"):
+    """A client has met a fault that was put there on purpose."""
+
+    fault: str
+
+
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     """A client has ended, and will be started again or not.
 
@@ -64,7 +74,7 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
     message: str = ""
 
 
-Event = Ready | Failed | Calls | Ended
+Event = Ready | Failed | Calls | Injected | Ended
 
 
 def to_line(message: msgspec.Struct | dict[str, Any]) -> bytes:

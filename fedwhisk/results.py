@@ -22,6 +22,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
         calls_by_action: calls of the clients.
         http_429: how many of them the platform throttled.
         peak_rss: largest memory of an action's process, in bytes, by action.
+        chaos: faults that were put in on purpose, by kind.
     """
 
     wall_s: float
@@ -30,6 +31,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     bytes_in: int
     bytes_out: int
     peak_rss: dict[str, int]
+    chaos: dict[str, int] = {}
 
     @property
     def calls(self) -> int:
@@ -74,6 +76,7 @@ class Outcome:
             "bytes_in": self.totals.bytes_in,
             "bytes_out": self.totals.bytes_out,
             "peak_rss": self.totals.peak_rss,
+            "chaos": self.totals.chaos,
             "model": str(self.model) if self.model else None,
             "clients": self.report.enrolled,
         }

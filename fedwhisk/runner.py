@@ -20,8 +20,9 @@ from fedcore import tokens
 from fedcore.messages import Report
 from fedcore.settings import ExperimentSettings
 from fedcore.store.store import EVALUATION_TRIES
+from fedwhisk.chaos import CALM, Chaos, HostChaos
 from fedwhisk.config import Settings
-from fedwhisk.errors import OperatorError
+from fedwhisk.errors import InputError, OperatorError
 from fedwhisk.home import Home
 from fedwhisk.operator import Operator
 from fedwhisk.platform import Platform, Where, attached, embedded, remote
@@ -31,7 +32,7 @@ from fedwhisk.results import Outcome, Totals, write
 from fedwhisk.view import View
 
 LOOK_S = 0.5
-"""Seconds between two looks at the experiment."""
+"""Seconds between two looks at the experiment, or more where calls are few."""
 
 ENDED = ("finished", "failed", "stopped")
 
@@ -47,6 +48,7 @@ class Job:
         at_once: how many clients may train at the same moment.
         port: where the embedded host listens, if that port is free.
         on: which deployment serves the actions.
+        chaos: what is done to it on purpose, to show that it does no harm.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Job:
     at_once: int
     port: int
     on: Where
+    chaos: Chaos = CALM
 
 
 class Runner:
@@ -68,6 +71,7 @@ class Runner:
         self._view = view
         self._started = started
         self._home = Home(settings.fedwhisk_home)
+        self._hazard = HostChaos(job.chaos)
 
     def run(self) -> Outcome:
         """Run the job to its end and write its results.
@@ -93,19 +97,29 @@ class Runner:
     @contextmanager
     def _platform(self) -> Iterator[Platform]:
         job = self._job
-        if job.on is not Where.EMBEDDED:
-            yield remote(self._settings, job.on)
+        found = (
+            attached(self._settings)
+            if job.on is Where.EMBEDDED
+            else remote(self._settings, job.on)
+        )
+        if found is not None:
+            if job.chaos.crash:
+                raise InputError(
+                    "chaos.crash: kills the processes of a host that this run starts, "
+                    f"but the actions are at {found.base_url} already"
+                )
+            yield found
             return
-        running = attached(self._settings)
-        if running is not None:
-            yield running
-            return
-        with embedded(self._settings, port=job.port, or_any=True) as started:
+        with embedded(
+            self._settings, port=job.port, or_any=True, hazard=self._hazard
+        ) as started:
             yield started
 
     def _train(self, platform: Platform, pool: ClientPool) -> Outcome:
         job = self._job
         self._view.say(f"actions at {platform.base_url} (database: {platform.words})")
+        if not job.chaos.is_calm:
+            self._view.say(f"chaos: {job.chaos.words()}")
         with Operator(platform.base_url, platform.secret) as operator:
             raw = msgspec.to_builtins(job.settings)
             stored = operator.start(job.name, raw, resume=True)
@@ -134,22 +148,27 @@ class Runner:
             at_once=self._job.at_once,
             data_dir=str(data_dir.absolute()) if data_dir else None,
             logs=str(self._home.logs),
+            chaos=None if self._job.chaos.is_calm else self._job.chaos,
         )
 
     def _watch(self, operator: Operator, pool: ClientPool) -> Report:
         while True:
             report = operator.report(self._job.name)
-            self._view.show(report)
-            if is_over(report):
-                return report
             for ended in pool.events():
                 if ended.status != 0:
                     self._view.say(f"{ended.client} ended: {ended.message}")
+            self._view.show(report, self._injected(pool))
+            if is_over(report):
+                return report
             if len(pool.given_up) >= self._job.settings.clients:
                 raise OperatorError(
                     f"all clients have given up: {next(iter(pool.given_up.values()))}"
                 )
-            time.sleep(LOOK_S)
+            time.sleep(max(LOOK_S, report.look_again_s))
+
+    def _injected(self, pool: ClientPool) -> dict[str, int]:
+        """Return the faults that were put in so far, by kind."""
+        return dict(pool.chaos + self._hazard.counts)
 
     def _finish(
         self, operator: Operator, platform: Platform, pool: ClientPool, report: Report
@@ -161,6 +180,7 @@ class Runner:
             bytes_in=pool.bytes_in,
             bytes_out=pool.bytes_out,
             peak_rss=dict(platform.stats().peak_rss) if platform.stats else {},
+            chaos=self._injected(pool),
         )
         model = operator.model(self._job.name) if report.version >= 0 else None
         return write(self._job.out, report, model, totals)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 RECENT = 8
 """Rounds that the live view lists."""
 
+NO_FAULTS: Mapping[str, int] = {}
+
 
 class View(Protocol):
     """Where a command shows what happens."""
@@ -29,8 +31,8 @@ class View(Protocol):
     def say(self, line: str) -> None:
         """Show a line for good."""
 
-    def show(self, report: Report) -> None:
-        """Show how the experiment stands."""
+    def show(self, report: Report, chaos: Mapping[str, int] = NO_FAULTS) -> None:
+        """Show how the experiment stands, and which faults were put in so far."""
 
     def summary(self, outcome: Outcome) -> None:
         """Show the end of a run."""
@@ -47,7 +49,7 @@ class PlainView:
         """See `View`."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def show(self, report: Report) -> None:
+    def show(self, report: Report, chaos: Mapping[str, int] = NO_FAULTS) -> None:
         """Say what is new since the last report."""
         for line in _events(report):
             if line not in self._seen:
@@ -70,9 +72,9 @@ class LiveView:
         """See `View`."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def show(self, report: Report) -> None:
+    def show(self, report: Report, chaos: Mapping[str, int] = NO_FAULTS) -> None:
         """See `View`."""
-        self._live.update(picture(report))
+        self._live.update(picture(report, chaos))
 
     def summary(self, outcome: Outcome) -> None:
         """See `View`."""
@@ -112,7 +114,7 @@ def _events(report: Report) -> Iterator[str]:
         yield f"{report.experiment} {report.state}{reason}"
 
 
-def picture(report: Report) -> Group:
+def picture(report: Report, chaos: Mapping[str, int] = NO_FAULTS) -> Group:
     """Return the live view of an experiment."""
     settings = report.settings
     done = max(report.version, 0)
@@ -124,7 +126,8 @@ def picture(report: Report) -> Group:
     words += f", about {_span(left)} left" if left is not None else ""
     bar = Table.grid(padding=(0, 1))
     bar.add_row(ProgressBar(total=settings.rounds, completed=done, width=40), words)
-    return Group(line, bar, rounds_table(report.rounds[-RECENT:]))
+    mischief = [Text(f"chaos: {counted(chaos)}")] if chaos else []
+    return Group(line, bar, *mischief, rounds_table(report.rounds[-RECENT:]))
 
 
 def _live_words(report: Report) -> str:
@@ -188,10 +191,17 @@ def show_summary(console: Console, outcome: Outcome) -> None:
         largest = max(totals.peak_rss, key=lambda name: totals.peak_rss[name])
         size = totals.peak_rss[largest] / 1e6
         lines.append(("memory", f"{size:.0f} MB at most, in {largest}"))
+    if totals.chaos:
+        lines.append(("chaos", counted(totals.chaos)))
     lines.append(("results", f"{outcome.folder}/"))
     for word, text in lines:
         line = f"{word:>9}  {text}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def counted(chaos: Mapping[str, int]) -> str:
+    """Return how often each fault was put in, in words."""
+    return ", ".join(f"{count} {fault}" for fault, count in sorted(chaos.items()))
 
 
 def _span(seconds: float) -> str:

@@ -6,13 +6,14 @@ import ctypes
 import logging
 import platform
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 from fedclient import tasks
 from fedclient.api import Actions, Refused, Traffic
@@ -23,7 +24,7 @@ from fedclient.learner import Learner, make_learner
 from fedclient.loop import Loop, start_delay
 from fedclient.membership import ClientError, MakeLearner
 from fedclient.tasks import UnknownTask
-from fedclient.transport import HttpTransport
+from fedclient.transport import HttpTransport, Transport
 from fedcore.settings import ExperimentSettings
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,22 @@ class Slot(Protocol):
 
     def release(self) -> None:
         """Give the place back."""
+        ...
+
+
+Training = Callable[[], AbstractContextManager[Any]]
+Sleep = Callable[[float], None]
+
+
+class Weather(Protocol):
+    """What may come between a client and its federation, to show what survives it."""
+
+    def transport(self, inner: Transport, sleep: Sleep) -> Transport:
+        """Return the transport to use in place of `inner`."""
+        ...
+
+    def training(self, inner: Training, sleep: Sleep) -> Training:
+        """Return what to train in, in place of `inner`."""
         ...
 
 
@@ -110,6 +127,7 @@ def run_client(
     *,
     train_slot: Slot | None = None,
     on_traffic: Callable[[Traffic], None] = lambda traffic: None,
+    weather: Weather | None = None,
 ) -> int:
     """Be one client, to its end; return the exit status (`DONE`, `FAILED` …).
 
@@ -119,12 +137,18 @@ def run_client(
         config: the client's settings.
         train_slot: taken while training, to bound how many clients train at once.
         on_traffic: told at the end what the client's calls came to.
+        weather: disturbs its calls and trainings; None is a calm day.
     """
     pulse = Pulse(Heartbeat(config.heartbeat_file))
     pulse.listen()
     transport = HttpTransport(config.base_url)
-    actions = Actions(transport, sleep=pulse.sleep)
-    loop = _loop(config, actions, pulse, train_slot)
+    carrier: Transport = transport
+    training: Training = partial(pulse.slot, train_slot) if train_slot else nullcontext
+    if weather is not None:
+        carrier = weather.transport(transport, pulse.sleep)
+        training = weather.training(training, pulse.sleep)
+    actions = Actions(carrier, sleep=pulse.sleep)
+    loop = _loop(config, actions, pulse, training)
     _enrolled(config.enrolled_file, False)  # a killed predecessor may have left it
     try:
         pulse.sleep(start_delay(config.name, config.start_spread_s))
@@ -143,7 +167,7 @@ def run_client(
 
 
 def _loop(
-    config: ClientConfig, actions: Actions, pulse: Pulse, places: Slot | None
+    config: ClientConfig, actions: Actions, pulse: Pulse, training: Training
 ) -> Loop:
     return Loop(
         actions,
@@ -152,7 +176,7 @@ def _loop(
         make_learner=_learners(config, pulse),
         sleep=pulse.sleep,
         experiment=config.experiment,
-        train_slot=partial(pulse.slot, places) if places else nullcontext,
+        train_slot=training,
         stay=config.stay,
         on_enrolled=partial(_enrolled, config.enrolled_file),
     )
@@ -160,10 +184,12 @@ def _loop(
 
 def _learners(config: ClientConfig, pulse: Pulse) -> MakeLearner:
     def make(settings: ExperimentSettings, index: int) -> Learner:
-        settle_torch(config.threads)
-        return make_learner(
+        learner = make_learner(
             settings, index, data_dir=config.data_dir, between=pulse.between
         )
+        if "torch" in sys.modules:  # a task of someone's own may do without
+            settle_torch(config.threads)
+        return learner
 
     return make
 

@@ -17,9 +17,14 @@ from fedwhisk.platform import PORT, Where
 
 STARTED = time.monotonic()
 Out = Annotated[Path, typer.Option(help="The folder that gets a folder of results.")]
-MaxTraining = Annotated[
-    int | None,
-    typer.Option(min=1, help="Clients that train at once; else the number of cores."),
+Mischief = Annotated[
+    str | None,
+    typer.Option(
+        "--chaos",
+        metavar="RATES",
+        help="Faults on purpose, such as drop=0.05,delay=0.1,double=0.05,crash=0.02,"
+        "slow=0.1,seed=1.",
+    ),
 ]
 Port = Annotated[
     int, typer.Option(min=0, max=65535, help="Where the host listens, if it is free.")
@@ -35,17 +40,19 @@ def run(
     out: Out = Path("runs"),
     max_training: MaxTraining = None,
     port: Port = PORT,
+    chaos: Mischief = None,
     on: options.On = Where.EMBEDDED,
     json: options.Json = False,
 ) -> None:
     """Train an experiment to its end; run again, it goes on where it was."""
     name, settings = options.experiment(config, experiment, flags)
+    disturbed = options.chaos(config, chaos)
     from fedwhisk import config as deployment
     from fedwhisk.runner import Job, Runner
     from fedwhisk.view import chosen_view
 
     at_once = max_training or os.cpu_count() or 1
-    job = Job(name, settings, out / name, at_once, port, on)
+    job = Job(name, settings, out / name, at_once, port, on, disturbed)
     with chosen_view(name, settings, quiet=json) as view:
         try:
             outcome = Runner(job, deployment.load(), view, STARTED).run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,13 +33,21 @@ from fedwhisk.host.invocation import (
 )
 from fedwhisk.host.models import Action, Parameter
 from fedwhisk.host.pool import Pool, Seat
-from fedwhisk.host.processes import ActionGone, ActionProcess, ActionTimedOut
+from fedwhisk.host.processes import (
+    ActionGone,
+    ActionProcess,
+    ActionTimedOut,
+    Answer,
+)
 from fedwhisk.host.runtime import RunContext, Runtime, run_request
 from fedwhisk.host.settings import HostSettings
 from fedwhisk.host.stats import Counters
 from fedwhisk.host.throttles import Throttles
 
 EXITED_EARLY = "The action did not initialize and exited unexpectedly."
+Hazard = Callable[[], float | None]
+"""Asked at each activation: in how many seconds its process is killed, None: never."""
+
 NO_RESOURCES = "Failed to provision resources to run the action."
 NO_COMPONENT = "Sequence component does not exist."
 
@@ -62,6 +71,7 @@ class Invoker:
         records: Records,
         throttles: Throttles,
         counters: Counters,
+        hazard: Hazard,
     ) -> None:
         self._settings = settings
         self._entities = entities
@@ -69,6 +79,7 @@ class Invoker:
         self._records = records
         self._throttles = throttles
         self._counters = counters
+        self._hazard = hazard
         self.pool = Pool(
             settings.max_processes, settings.max_processes_per_action, settings.idle_s
         )
@@ -161,7 +172,7 @@ class Invoker:
                     return failed(DEVELOPER_ERROR, problem)
                 starting = False
             request = run_request(action, context, invocation.args)
-            answer = await process.ask(request, limit_s, allowed)
+            answer = await self._ask_in_danger(process, request, limit_s)
             return respond(answer.line, answer.size, allowed)
         except ActionTimedOut:
             note(record, "timeout", True)
@@ -173,6 +184,22 @@ class Invoker:
             )
         except ActionGone:
             return failed(DEVELOPER_ERROR, EXITED_EARLY if starting else COMMAND_EXITED)
+
+    async def _ask_in_danger(
+        self, process: ActionProcess, request: bytes, limit_s: float
+    ) -> Answer:
+        """Ask a process for a run; the hazard may kill it before, amid or after that.
+
+        Raises:
+            ActionGone, ActionTimedOut: as `ActionProcess.ask`.
+        """
+        fatal_s = self._hazard()
+        if fatal_s is not None and fatal_s < limit_s:
+            asyncio.get_running_loop().call_later(fatal_s, process.kill)
+        answer = await process.ask(request, limit_s, self._settings.payload_bytes)
+        if fatal_s is not None:
+            raise ActionGone  # it was quicker: then its answer is lost
+        return answer
 
     def _give_back(self, seat: Seat, action: Action, healthy: bool, cold: bool) -> None:
         self._counters.saw_memory(action.own_name, seat.process.peak_rss)

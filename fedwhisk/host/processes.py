@@ -149,6 +149,10 @@ class ActionProcess:
     def _measure(self) -> None:
         self.peak_rss = max(self.peak_rss, peak_rss(self._popen.pid))
 
+    def kill(self) -> None:
+        """End the process at once, whatever it is at; harmless when it has ended."""
+        self._popen.kill()
+
     def take_logs(self) -> list[str]:
         """What the process printed since the last call."""
         return self._logs.take()

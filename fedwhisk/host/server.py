@@ -14,6 +14,7 @@ from typing import Self
 import uvicorn
 
 from fedwhisk.host.app import build_app
+from fedwhisk.host.invoke import Hazard
 from fedwhisk.host.services import Services, build_services
 from fedwhisk.host.settings import HostSettings
 from fedwhisk.host.stats import HostStats
@@ -35,10 +36,13 @@ class HostServer:
         auth: the credentials of its namespace, `uuid:key`.
     """
 
-    def __init__(self, settings: HostSettings | None = None) -> None:
+    def __init__(
+        self, settings: HostSettings | None = None, hazard: Hazard = lambda: None
+    ) -> None:
         self.settings = settings or HostSettings()
         self.auth = self.settings.auth
         self.url = ""
+        self._hazard = hazard
         self._services: Services | None = None
         self._server: uvicorn.Server | None = None
         self._socket: socket.socket | None = None
@@ -104,7 +108,9 @@ class HostServer:
         port = self._socket.getsockname()[1]
         self.url = f"http://{self.settings.host}:{port}"
         try:
-            services = build_services(self.settings, Storage(self._home()))
+            services = build_services(
+                self.settings, Storage(self._home()), self._hazard
+            )
             services.open()
         except BaseException:
             self._release()

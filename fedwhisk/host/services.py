@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fedwhisk.host.activations import Records
 from fedwhisk.host.code import CodeFolders
 from fedwhisk.host.entities import Entities
-from fedwhisk.host.invoke import Invoker
+from fedwhisk.host.invoke import Hazard, Invoker
 from fedwhisk.host.runtime import Runtime
 from fedwhisk.host.settings import HostSettings
 from fedwhisk.host.stats import Counters
@@ -41,7 +41,9 @@ class Services:
         self.storage.close()
 
 
-def build_services(settings: HostSettings, storage: Storage) -> Services:
+def build_services(
+    settings: HostSettings, storage: Storage, hazard: Hazard
+) -> Services:
     """All parts of a host; nothing is opened or started."""
     folders = CodeFolders(storage.home / "code")
     entities = Entities(storage)
@@ -55,7 +57,7 @@ def build_services(settings: HostSettings, storage: Storage) -> Services:
     )
     counters = Counters()
     runtime = Runtime(storage, folders)
-    invoker = Invoker(settings, entities, runtime, records, throttles, counters)
+    invoker = Invoker(settings, entities, runtime, records, throttles, counters, hazard)
     return Services(
         settings=settings,
         storage=storage,
