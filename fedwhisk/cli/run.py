@@ -38,7 +38,7 @@ def run(
     experiment: options.Experiment = None,
     config: options.Config = None,
     out: Out = Path("runs"),
-    max_training: MaxTraining = None,
+    max_training: options.MaxTraining = None,
     port: Port = PORT,
     chaos: Mischief = None,
     on: options.On = Where.EMBEDDED,
