@@ -26,11 +26,13 @@ class Running(msgspec.Struct, frozen=True):
         base_url: where its web actions are.
         apihost: where its REST API is.
     """
+        database_url: where its embedded database is; empty where it has another.
 
     pid: int
     base_url: str
     apihost: str
 
+    database_url: str = ""
 
 class Home:
     """A folder of state. Nothing is made before it is needed."""

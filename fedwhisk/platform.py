@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fedcore.errors import DatabaseUnavailable
 from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError
 from fedwhisk.home import Home, Running
 
 if TYPE_CHECKING:
+    from fedcore.store.mongo import MongoDatabase
     from fedwhisk.host import HostServer, HostStats
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -74,18 +76,18 @@ def embedded(
     port: int = PORT,
     or_any: bool = False,
     address: str = "127.0.0.1",
+    hazard: Callable[[], float | None] = lambda: None,
 ) -> Iterator[Platform]:
     """Start database and host, deploy the actions; stop all of it at the end.
-    hazard: Callable[[], float | None] = lambda: None,
 
     Args:
         settings: the deployment's.
         port: where the host shall listen; 0 takes a free one.
         or_any: take a free port if that one is busy.
         address: where it listens; `0.0.0.0` lets clients elsewhere in.
+        hazard: what kills its action processes (see `chaos`).
 
     Raises:
-        hazard: what kills its action processes (see `chaos`).
         OperatorError: the home is in use, the port is busy, the database cannot be
             reached, the actions cannot be built.
     """
@@ -98,7 +100,8 @@ def embedded(
             ready()
             _deploy(settings, host, url, secret)
             base_url = f"{host.web_url}/{PACKAGE}"
-            running = Running(os.getpid(), base_url, host.url)
+            own = "" if settings.mongodb_url else url  # another's may hold a password
+            running = Running(os.getpid(), base_url, host.url, own)
             with home.announced(running):
                 yield Platform(base_url, secret, words, host.url, host.auth, host.stats)
 
@@ -148,6 +151,43 @@ def remote(settings: Settings, where: Where) -> Platform:
 
 
 @contextmanager
+def database(settings: Settings) -> Iterator[MongoDatabase]:
+    """Yield a deployment's database itself, for what no action does.
+
+    That of MONGODB_URL, else the embedded one, which is started for so long if it is
+    not up.
+
+    Raises:
+        OperatorError: it cannot be reached.
+    """
+    from fedcore.store.mongo import MongoDatabase
+
+    with _database_url(settings) as url:
+        opened = MongoDatabase(url, settings.mongodb_database)
+        try:
+            yield opened
+        except DatabaseUnavailable as error:
+            raise OperatorError(error.message) from error
+        finally:
+            opened.close()
+
+
+@contextmanager
+def _database_url(settings: Settings) -> Iterator[str]:
+    home = Home(settings.fedwhisk_home)
+    running = home.running()
+    if running is not None and running.database_url and not settings.mongodb_url:
+        yield running.database_url
+        return
+    with (
+        nullcontext() if settings.mongodb_url else home.held(),
+        _database(settings, home) as (url, _, ready),
+    ):
+        ready()
+        yield url
+
+
+@contextmanager
 def _database(
     settings: Settings, home: Home
 ) -> Iterator[tuple[str, str, Callable[[], None]]]:
@@ -191,6 +231,7 @@ class HostLimits:
     home: Path
     calls_per_minute: int
     address: str
+    hazard: Callable[[], float | None]
 
 
 @contextmanager
@@ -231,7 +272,6 @@ def _deploy(settings: Settings, host: HostServer, url: str, secret: bytes) -> No
 
     environment = {
         "ACTIONS_TARGET": TARGET,
-    hazard: Callable[[], float | None]
         "MONGODB_URL": url,
         "MONGODB_DATABASE": settings.mongodb_database,
         "FED_SECRET": secret.decode(),

@@ -46,6 +46,7 @@ app.command("deploy")(deploy.deploy)
 app.command("undeploy")(deploy.undeploy)
 app.command("doctor")(doctor.doctor)
 app.command("export")(export.export)
+app.command("import")(export.import_all)
 app.command("predict")(predict.predict)
 app.command("clean")(clean.clean)
 

@@ -1,14 +1,19 @@
-"""`fedwhisk export`: any version of a model as a safetensors file."""
+"""`fedwhisk export` and `import`: a model as safetensors, an experiment as a whole."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedwhisk.cli import options
+from fedwhisk.errors import InputError
 from fedwhisk.platform import Where
+
+if TYPE_CHECKING:
+    from fedwhisk.archive.contents import Contents
+    from fedwhisk.config import Settings
 
 Version = Annotated[
     int | None, typer.Option(min=0, help="Which version; else the newest.")
@@ -16,15 +21,30 @@ Version = Annotated[
 Out = Annotated[
     Path | None, typer.Option(help="The file; else EXPERIMENT-VERSION.safetensors.")
 ]
+All = Annotated[
+    Path | None,
+    typer.Option(
+        "--all",
+        metavar="FILE",
+        help="Instead, all of an ended experiment, for `fedwhisk import` elsewhere.",
+    ),
+]
+File = Annotated[Path, typer.Argument(help="A file of `fedwhisk export --all`.")]
 
 
 def export(
     experiment: options.Named = None,
     version: Version = None,
     out: Out = None,
+    everything: All = None,
     on: options.On = Where.EMBEDDED,
 ) -> None:
-    """Write a version of an experiment's model to a safetensors file."""
+    """Write a version of an experiment's model, or all of it, to a file."""
+    if everything is not None:
+        if experiment is None or version is not None or out is not None:
+            raise InputError("--all: takes the experiment's name, and no other option")
+        _export_all(experiment, everything, on)
+        return
     from fedwhisk.operator import operating
     from fedwhisk.results import save_model
 
@@ -35,3 +55,42 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     save_model(path, model, report)
     typer.echo(f"version {model.version} of {report.experiment}: {path}")
+
+
+def _export_all(name: str, path: Path, on: Where) -> None:
+    from fedwhisk.archive import writing
+    from fedwhisk.platform import database
+
+    with database(_settings(on)) as opened:
+        written = writing.write(opened, name, path)
+    typer.echo(f"{_words(written)}: {path}")
+
+
+def import_all(file: File, on: options.On = Where.EMBEDDED) -> None:
+    """Store an experiment that `export --all` wrote, to go on with it here."""
+    from fedwhisk.archive import reading
+    from fedwhisk.platform import database
+
+    with database(_settings(on)) as opened:
+        stored = reading.load(opened, file)
+    typer.echo(_words(stored))
+    if stored.experiment.state != "finished":
+        typer.echo("the command that started it, run here, goes on with it")
+
+
+def _settings(on: Where) -> Settings:
+    """Return the settings; a real deployment's database must be set."""
+    from fedwhisk import config
+
+    settings = config.load()
+    if on is not Where.EMBEDDED and not settings.mongodb_url:
+        raise InputError("MONGODB_URL: not set, expected the deployment's database")
+    return settings
+
+
+def _words(contents: Contents) -> str:
+    experiment = contents.experiment
+    return (
+        f"{experiment.name}: {experiment.state.value}, version {experiment.version}, "
+        f"{contents.clients} clients, {contents.rounds} closed rounds"
+    )

@@ -1,0 +1,265 @@
+"""An experiment's file: what goes in comes out, and nothing else comes in."""
+
+import json
+import zipfile
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fedcore.errors import DatabaseUnavailable
+from fedcore.store.database import INDEXES, UNIQUE
+from fedcore.store.memory import MemoryDatabase
+from fedwhisk.archive import contents, reading, writing
+from fedwhisk.errors import InputError, OperatorError
+from tests.fedcore.world import World, finish, open_round_1
+
+
+def halfway() -> World:
+    """A federation stopped in round 1, with one of its two updates accepted."""
+    world = World()
+    world.start()
+    members = open_round_1(world)
+    live = world.live
+    first = next(m for m in members if m.index == live["cohort"][0])
+    assert first.submit(1, 3.0, 4.0)["accepted"]
+    world.stop()
+    return world
+
+
+def plain(database: MemoryDatabase) -> str:
+    """All documents as text: JSON knows no tuples, and a file holds none."""
+    found = {name: rows for name, rows in database.collections.items() if rows}
+    return json.dumps(found, default=bytes.hex, sort_keys=True)
+
+
+@pytest.fixture
+def world() -> World:
+    return halfway()
+
+
+@pytest.fixture
+def file(world, tmp_path):
+    path = tmp_path / "exp.fed"
+    writing.write(world.services.store.database, "exp", path)
+    return path
+
+
+def test_all_of_an_experiments_collections_are_in_it() -> None:
+    assert set(contents.ROWS) == (set(INDEXES) | set(UNIQUE)) - {"experiments"}
+
+
+def test_what_goes_in_comes_out(world, file) -> None:
+    there = MemoryDatabase()
+    stored = reading.load(there, file)
+    assert (stored.experiment.name, stored.clients, stored.rounds) == ("exp", 3, 1)
+    assert plain(there) == plain(world.services.store.database)
+
+
+def test_it_goes_on_elsewhere_to_the_same_model(world, file) -> None:
+    def ending(world: World) -> list[float]:
+        world.resume()
+        members = world.enrol_all()
+        members[0].check_in()
+        finish(world, members, lambda index: float(index + 1))
+        assert world.report()["state"] == "finished"
+        return world.model()
+
+    there = World(MemoryDatabase())
+    reading.load(there.services.store.database, file)
+    assert [each["name"] for each in there.report()["clients"]] == ["c0", "c1", "c2"]
+    assert ending(there) == ending(world)
+
+
+def test_the_file_is_for_this_user_alone(file) -> None:
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_only_an_ended_experiment_is_written(tmp_path) -> None:
+    world = World()
+    world.start()
+    database = world.services.store.database
+    with pytest.raises(OperatorError, match="exp is enrolling: stop it first"):
+        writing.write(database, "exp", tmp_path / "exp.fed")
+    with pytest.raises(OperatorError, match="no experiment is named 'none'"):
+        writing.write(database, "none", tmp_path / "exp.fed")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_written_is_said(world, tmp_path) -> None:
+    with pytest.raises(OperatorError, match="cannot be written"):
+        writing.write(world.services.store.database, "exp", tmp_path / "no" / "exp.fed")
+
+
+def test_an_experiment_is_not_stored_over_another(world, file) -> None:
+    with pytest.raises(OperatorError, match="has an experiment named 'exp' already"):
+        reading.load(world.services.store.database, file)
+
+
+class Dying(MemoryDatabase):
+    """A database that goes away after so many inserts."""
+
+    def __init__(self, lives: int) -> None:
+        super().__init__()
+        self.lives = lives
+
+    def insert(self, collection, document):
+        self.lives -= 1
+        if self.lives < 0:
+            raise DatabaseUnavailable("gone")
+        return super().insert(collection, document)
+
+
+def test_an_import_that_was_cut_off_may_be_repeated(world, file) -> None:
+    whole = MemoryDatabase()
+    reading.load(whole, file)
+    inserts = sum(len(documents) for documents in whole.collections.values())
+    for lives in range(inserts):
+        database = Dying(lives)
+        with suppress(DatabaseUnavailable):
+            reading.load(database, file)
+        assert not database.find("experiments", {})
+        database.lives = 1_000
+        reading.load(database, file)
+        assert database.collections == whole.collections
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "not a file of `fedwhisk export --all`"),
+        (b"\x89HDF\r\n" * 100, "not a file of `fedwhisk export --all`"),
+        (None, "cannot be read"),
+    ],
+)
+def test_a_foreign_file_is_refused(tmp_path, content, complaint) -> None:
+    path = tmp_path / "foreign"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=complaint):
+        reading.load(MemoryDatabase(), path)
+
+
+class Forged:
+    """A file written anew with some entries changed, its manifest made to fit."""
+
+    def __init__(self, file) -> None:
+        self._file = file
+        with zipfile.ZipFile(file) as archive:
+            self.entries = {name: archive.read(name) for name in archive.namelist()}
+        self.manifest = json.loads(self.entries.pop("manifest.json"))
+
+    def loaded(self, **how) -> MemoryDatabase:
+        hashes = {n: contents_hash(data) for n, data in self.entries.items()}
+        self.manifest = {"entries": hashes} | self.manifest | how.pop("manifest", {})
+        self.manifest["entries"] = hashes | how.pop("entries", {})
+        with zipfile.ZipFile(self._file, "w", **how) as archive:
+            for name, data in self.entries.items():
+                archive.writestr(name, data)
+            archive.writestr("manifest.json", json.dumps(self.manifest))
+        database = MemoryDatabase()
+        try:
+            reading.load(database, self._file)
+        finally:
+            self.stored = database.collections
+        return database
+
+
+def contents_hash(data: bytes) -> str:
+    from fedcore.codec import sha256
+
+    return sha256(data)
+
+
+@pytest.fixture
+def forged(file) -> Forged:
+    return Forged(file)
+
+
+def test_a_forger_that_changes_nothing_is_let_in(forged) -> None:
+    assert forged.loaded().find("experiments", {"name": "exp"})
+
+
+@pytest.mark.parametrize(
+    ("how", "complaint"),
+    [
+        ({"manifest": {"format": "tar"}}, "found format 'tar' 1, expected 'fedwhisk"),
+        ({"manifest": {"format_version": 2}}, "expected 'fedwhisk experiment' 1"),
+        ({"manifest": {"format_version": "x"}}, "manifest.json"),
+        ({"entries": {"more.jsonl": "0" * 64}}, r"differ from the manifest's \(more"),
+        ({"entries": {"rounds.jsonl": "0" * 64}}, "rounds.jsonl does not fit its hash"),
+        ({"compression": zipfile.ZIP_DEFLATED}, "found a compressed entry"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_is_refused(forged, how, complaint) -> None:
+    with pytest.raises(InputError, match=complaint):
+        forged.loaded(**how)
+    assert not forged.stored
+
+
+def changed(forged: Forged, name: str, **fields) -> None:
+    lines = forged.entries[name].splitlines()
+    first = json.loads(lines[0]) | fields
+    forged.entries[name] = b"\n".join([json.dumps(first).encode(), *lines[1:]]) + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "complaint"),
+    [
+        ("experiment.json", {"state": "running"}, "found state 'running'"),
+        ("experiment.json", {"state": "asleep"}, "experiment.json: Invalid enum"),
+        ("experiment.json", {"settings": 7}, "experiment.json: Expected `object`"),
+        ("clients.jsonl", {"_id": "other/0000000"}, "is of another experiment"),
+        ("clients.jsonl", {"experiment": "other"}, "is of another experiment"),
+        ("clients.jsonl", {"index": "none"}, "clients.jsonl: Expected `int`"),
+        ("model_chunks.jsonl", {"hash": "0" * 64}, "model_chunks.jsonl: the bytes of"),
+        ("update_chunks.jsonl", {"_id": "id1/none"}, "the bytes of 'id1/none' differ"),
+    ],
+)
+def test_a_document_that_does_not_fit_is_refused(forged, name, fields, complaint):
+    changed(forged, name, **fields)
+    with pytest.raises(InputError, match=complaint):
+        forged.loaded()
+    assert not forged.stored
+
+
+def test_a_missing_collection_is_named(forged) -> None:
+    del forged.entries["updates.jsonl"]
+    with pytest.raises(InputError, match=r"\(updates\.jsonl\)"):
+        forged.loaded()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> bytes:
+    path = tmp_path_factory.mktemp("archive") / "exp.fed"
+    writing.write(halfway().services.store.database, "exp", path)
+    return path.read_bytes()
+
+
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_no_damage_is_overlooked(whole, tmp_path_factory, data) -> None:
+    """One byte changed, or the end cut off: refused, or what is stored is the same.
+
+    (A zip has bytes that mean nothing to us, such as an entry's time.)
+    """
+    at = data.draw(st.integers(0, len(whole) - 1))
+    if data.draw(st.booleans()):
+        damaged = whole[:at]
+    else:
+        flip = data.draw(st.integers(1, 255))
+        damaged = whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :]
+    path = tmp_path_factory.getbasetemp() / "damaged.fed"
+    path.write_bytes(damaged)
+    database = MemoryDatabase()
+    try:
+        reading.load(database, path)
+    except InputError:
+        assert not database.collections
+        return
+    sound = tmp_path_factory.getbasetemp() / "sound.fed"
+    sound.write_bytes(whole)
+    expected = MemoryDatabase()
+    reading.load(expected, sound)
+    assert database.collections == expected.collections
