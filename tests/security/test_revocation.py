@@ -1,0 +1,150 @@
+"""`revoke_client`: one client is shut out, and nobody else notices."""
+
+from __future__ import annotations
+
+import pytest
+
+from fedcore import roster
+from fedcore.errors import Forbidden, UnknownClient
+from fedcore.handlers import revoke_client
+from tests.fedcore.world import (
+    OPERATOR,
+    Member,
+    World,
+    finish,
+    members_of,
+    open_round_1,
+)
+
+
+def revoke(world: World, name: str, *, undo: bool = False) -> dict:
+    fields = {"experiment": "exp", "name": name, "undo": undo}
+    return world.call(revoke_client.ACTION, fields, OPERATOR)
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.start(clients=5, per_round=4, quorum=0.5)
+    return world
+
+
+@pytest.fixture
+def cohort(world) -> list[Member]:
+    """The four clients of round 1's cohort."""
+    return members_of(world, open_round_1(world, 5))
+
+
+def test_a_revoked_client_is_refused_from_then_on_until_that_is_undone(
+    world, cohort
+) -> None:
+    name = f"c{cohort[0].index}"
+    assert revoke(world, name)["revoked"] is True
+    for call in (cohort[0].check_in, lambda: cohort[0].submit(1, 1.0, 1.0)):
+        with pytest.raises(Forbidden, match="has been revoked"):
+            call()
+    with pytest.raises(Forbidden, match="has been revoked"):
+        world.enrol(name)
+    assert revoke(world, name, undo=True)["revoked"] is False
+    assert cohort[0].check_in()["kind"] == "train"
+    assert cohort[0].submit(1, 1.0, 1.0)["accepted"] is True
+
+
+def test_its_name_and_its_place_stay_its_own(world, cohort) -> None:
+    revoke(world, "c0")
+    assert world.report()["enrolled"] == 5
+    assert world.report()["clients"][0]["revoked"] is True
+    revoke(world, "c0", undo=True)
+    assert world.enrol("c0").index == 0
+
+
+def test_revoking_twice_is_once_and_so_is_undoing(world, cohort) -> None:
+    for undo in (False, False, True, True):
+        assert revoke(world, "c1", undo=undo)["revoked"] is not undo
+
+
+def test_whom_nobody_knows_nobody_can_revoke(world) -> None:
+    with pytest.raises(UnknownClient, match="no client of 'exp' is called 'x'"):
+        revoke(world, "x")
+
+
+def test_its_update_goes_from_a_round_that_still_trains(world, cohort) -> None:
+    cohort[0].submit(1, 1000.0, 1000.0)
+    revoke(world, f"c{cohort[0].index}")
+    live = world.live
+    assert live["accepted"] == []
+    assert live["refused"] == {str(cohort[0].index): roster.REVOKED}
+    for member in cohort[1:]:
+        member.submit(1, 1.0, 1.0)
+    world.advance()  # all others have answered, and are a quorum
+    assert world.model(1) == [1.0, 1.0]
+
+
+def test_its_update_stays_in_a_frozen_set_which_never_changes(world, cohort) -> None:
+    for member in cohort:
+        member.submit(1, 2.0, 2.0)
+    assert world.live["state"] == "frozen"
+    revoke(world, f"c{cohort[0].index}")
+    assert len(world.live["accepted"]) == 4
+    world.advance()
+    assert world.report()["rounds"][1]["updates"] == 4
+
+
+def test_a_round_does_not_wait_for_it(world, cohort) -> None:
+    for member in cohort[1:]:
+        member.submit(1, 1.0, 1.0)
+    assert world.live["state"] == "training"
+    revoke(world, f"c{cohort[0].index}")
+    world.advance()
+    assert world.live["round"] == 2
+
+
+def test_it_is_not_drawn_while_it_is_out_and_the_experiment_ends_without_it() -> None:
+    world = World()
+    world.start(clients=5, per_round=4, rounds=6)
+    members = world.enrol_all(5)
+    revoke(world, "c2")
+    world.advance()
+    for member in members_of(world, members):
+        member.submit(0, 1.0, 2.0)
+    world.advance()
+    finish(world, members, lambda index: float(index))
+    report = world.report()
+    assert report["state"] == "finished"
+    assert {2} not in [set(each["cohort"]) & {2} for each in report["rounds"]]
+    assert [len(each["cohort"]) for each in report["rounds"][1:]] == [4] * 6
+
+
+def test_an_update_that_was_let_in_before_does_not_count_afterwards(
+    world, cohort, monkeypatch
+) -> None:
+    """The client is revoked while its last chunk is being checked."""
+    store = world.services.store
+    genuine = store.add_update
+
+    def revoked_meanwhile(experiment, number, update) -> None:
+        genuine(experiment, number, update)
+        revoke(world, f"c{cohort[0].index}")
+
+    monkeypatch.setattr(store, "add_update", revoked_meanwhile)
+    answer = cohort[0].submit(1, 1000.0, 1000.0)
+    assert (answer["accepted"], answer["reason"]) == (False, roster.REVOKED)
+    assert world.live["accepted"] == []
+
+
+def test_a_round_that_freezes_meanwhile_is_looked_at_again(
+    world, cohort, monkeypatch
+) -> None:
+    store = world.services.store
+    genuine = store.apply
+    cohort[0].submit(1, 1.0, 1.0)
+
+    def frozen_meanwhile(write):
+        monkeypatch.setattr(store, "apply", genuine)
+        for member in cohort[1:]:
+            member.submit(1, 1.0, 1.0)
+        return genuine(write)
+
+    monkeypatch.setattr(store, "apply", frozen_meanwhile)
+    assert revoke(world, f"c{cohort[0].index}")["revoked"] is True
+    assert len(world.live["accepted"]) == 4
