@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedcore.aggregation.part import EmptyRound, Matrix, Part
 
@@ -55,7 +56,7 @@ def trimmed(updates: int, share: float) -> int:
 def _median(matrix: Matrix) -> bytes:
     low, high = (len(matrix) - 1) // 2, len(matrix) // 2
     matrix.partition(sorted({low, high}), axis=0)
-    middle = matrix[low].astype(np.float64)
+    middle: NDArray[np.float64] = matrix[low].astype(np.float64)
     middle += matrix[high]
     middle /= 2
     # 0 and -0 are equal, so that either may end up in the middle: say 0 for both.
