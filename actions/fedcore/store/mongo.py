@@ -28,6 +28,10 @@ from fedcore.store.database import INDEXES, UNIQUE
 
 SERVER_SELECTION_MS = 5_000
 SOCKET_MS = 20_000
+IDLE_MS = 60_000
+"""A container may be frozen between two calls for longer than a router remembers its
+connections: an old one is not trusted, but replaced."""
+
 POOL_SIZE = 4
 RETRY_AFTER_S = 5.0
 
@@ -83,6 +87,7 @@ class MongoDatabase:
                 serverSelectionTimeoutMS=SERVER_SELECTION_MS,
                 connectTimeoutMS=SERVER_SELECTION_MS,
                 socketTimeoutMS=SOCKET_MS,
+                maxIdleTimeMS=IDLE_MS,
                 maxPoolSize=POOL_SIZE,
                 retryWrites=False,  # `_available` repeats, on any kind of server
             )
