@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from fedclient.api import Actions, Refused, Unreachable, Wire
-from fedclient.transport import HttpTransport
+from fedclient.connect import connect
 from fedcore import codec, messages, tokens
 from fedcore.codec import Layout
 from fedcore.messages import Report
@@ -41,7 +41,7 @@ class Operator:
     def __init__(self, base_url: str, secret: bytes) -> None:
         self.base_url = base_url
         self._token = tokens.operator_token(secret)
-        self._transport = HttpTransport(base_url)
+        self._transport = connect(base_url)
         self._actions = Actions(self._transport, patience_s=PATIENCE_S)
 
     def start(

@@ -12,8 +12,8 @@ import sys
 
 from fedclient import environment
 from fedclient.api import Actions, Refused, Unreachable
+from fedclient.connect import connect
 from fedclient.environment import BadEnvironment, ClientConfig
-from fedclient.transport import HttpTransport
 from fedcore.messages import Subscribe, Subscribed
 
 PATIENCE_S = 30.0
@@ -26,7 +26,7 @@ def ask(config: ClientConfig) -> Subscribed:
     Raises:
         Refused, Unreachable: as when enrolling.
     """
-    transport = HttpTransport(config.base_url)
+    transport = connect(config.base_url)
     try:
         return Actions(transport, patience_s=PATIENCE_S).call(
             "subscribe",

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from fedclient import tasks
 from fedclient.api import Actions, Refused, Traffic
+from fedclient.connect import connect
 from fedclient.data import DataError
 from fedclient.environment import ClientConfig
 from fedclient.health import Heartbeat
@@ -24,7 +25,7 @@ from fedclient.learner import Learner, make_learner
 from fedclient.loop import Loop, start_delay
 from fedclient.membership import ClientError, MakeLearner
 from fedclient.tasks import UnknownTask
-from fedclient.transport import HttpTransport, Transport
+from fedclient.transport import Transport
 from fedcore.settings import ExperimentSettings
 
 log = logging.getLogger(__name__)
@@ -141,7 +142,7 @@ def run_client(
     """
     pulse = Pulse(Heartbeat(config.heartbeat_file))
     pulse.listen()
-    transport = HttpTransport(config.base_url)
+    transport = connect(config.base_url)
     carrier: Transport = transport
     training: Training = partial(pulse.slot, train_slot) if train_slot else nullcontext
     if weather is not None:
