@@ -7,8 +7,9 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -25,14 +26,14 @@ class Running(msgspec.Struct, frozen=True):
         pid: the process that runs it.
         base_url: where its web actions are.
         apihost: where its REST API is.
-    """
         database_url: where its embedded database is; empty where it has another.
+    """
 
     pid: int
     base_url: str
     apihost: str
-
     database_url: str = ""
+
 
 class Home:
     """A folder of state. Nothing is made before it is needed."""
@@ -76,23 +77,16 @@ class Home:
             OperatorError: another process has it.
         """
         self.make()
-        with (self.path / "lock").open("w") as lock:
+        with ExitStack() as until_the_end:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                until_the_end.enter_context(locked(self.path / "lock"))
             except BlockingIOError:
                 raise OperatorError(self._taken()) from None
             yield
 
     def is_held(self) -> bool:
         """Tell whether a living process has the home."""
-        try:
-            with (self.path / "lock").open() as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except FileNotFoundError:
-            return False
-        return False
+        return is_locked(self.path / "lock")
 
     def running(self) -> Running | None:
         """Return where the platform that uses the home is, if one is up."""
@@ -144,6 +138,30 @@ class Home:
         running = self.running()
         who = f"process {running.pid}" if running else "another process"
         return f"{self.path}: in use by {who}; stop it first, or set FEDWHISK_HOME"
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[IO[str]]:
+    """Hold a file's lock for this process, and yield the file, open to be written.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
+    with file.open("a+") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield stream
+
+
+def is_locked(file: Path) -> bool:
+    """Tell whether a living process holds a file's lock."""
+    try:
+        with file.open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 def write_private(file: Path, content: bytes) -> None:

@@ -14,22 +14,24 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         base_url: where the actions are.
-        experiment: the experiment to join.
+        experiment: the experiment to join; None means the open one.
         enrolment_token: lets them enrol.
         names: one client each.
         at_once: how many may train at the same moment.
         data_dir: the folder of data sets; None means those that ship with the client.
         logs: the folder for what the clients say.
+        stay: whether they wait for the next experiment after one has ended.
         chaos: what disturbs them on purpose; None on a calm day.
     """
 
     base_url: str
-    experiment: str
+    experiment: str | None
     enrolment_token: str
     names: list[str]
     at_once: int
     data_dir: str | None
     logs: str
+    stay: bool = False
     chaos: Chaos | None = None
 
 

@@ -1,0 +1,204 @@
+"""Many clients on this machine: `fedwhisk client --count 20`.
+
+They are forked from one process that has torch loaded (see `pool`). One crew runs in
+a home at a time; its file there names the process that ends it all.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from fedclient import preflight
+from fedclient.api import Refused, Unreachable
+from fedclient.environment import ClientConfig
+from fedcore.settings import ExperimentSettings
+from fedwhisk.database import last_line
+from fedwhisk.errors import INTERRUPTED, OperatorError
+from fedwhisk.home import Home, is_locked, locked
+from fedwhisk.pool import ClientPool
+from fedwhisk.pool_messages import Start
+
+LOOK_S = 0.5
+STOP_S = 60.0
+"""A client that waits for an answer sees the signal when the answer is there."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """The clients that are wanted.
+
+    Attributes:
+        config: what they have in common; each one's name is this one's and a number.
+        count: how many.
+        at_once: how many may train at the same moment.
+    """
+
+    config: ClientConfig
+    count: int
+    at_once: int
+
+    @property
+    def names(self) -> list[str]:
+        """One name a client, the same at every start."""
+        width = len(str(self.count - 1))
+        base = self.config.name.replace("/", "-")  # it names a log file, too
+        return [f"{base}-{number:0{width}}" for number in range(self.count)]
+
+    def start(self, logs: Path) -> Start:
+        """Return the word that starts them."""
+        data_dir = self.config.data_dir
+        return Start(
+            base_url=self.config.base_url,
+            experiment=self.config.experiment,
+            enrolment_token=self.config.enrolment_token,
+            names=self.names,
+            at_once=self.at_once,
+            data_dir=str(data_dir.absolute()) if data_dir else None,
+            logs=str(logs),
+            stay=self.config.stay,
+        )
+
+
+def run(crew: Crew, home: Home, say: Callable[[str], None]) -> int:
+    """Be the clients until their experiment is over, or a signal comes.
+
+    Returns:
+        The exit status: 0, 1 if a client gave up, 130 if it was interrupted.
+
+    Raises:
+        OperatorError: they run already, or cannot be started.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    home.make()
+    with _on_duty(home):
+        pool = ClientPool(
+            _task(crew.config), data_dir=crew.config.data_dir, logs=home.logs
+        )
+        try:
+            pool.warm_up()
+            pool.start(crew.start(home.logs))
+            say(f"{crew.count} clients at {crew.config.base_url}; Ctrl-C ends them")
+            return _watch(pool, crew, say)
+        except KeyboardInterrupt:
+            say("ending the clients")
+            return INTERRUPTED
+        finally:
+            pool.stop()
+
+
+def detach(command: Sequence[str], home: Home) -> int:
+    """Start a command that runs a crew in the background; return its process number.
+
+    Raises:
+        OperatorError: a crew runs already, or the command ended at once.
+    """
+    home.make()
+    if is_locked(_file(home)):
+        raise OperatorError(_taken(home))
+    log = home.logs / "clients.log"
+    with log.open("ab") as stream:
+        process = subprocess.Popen(  # noqa: S603 - a command of our own
+            [sys.executable, "-m", "fedwhisk", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,  # it outlives this terminal
+        )
+    while running(home) != process.pid:
+        if process.poll() is not None:
+            raise OperatorError(f"the clients ended at once: {last_line(log)}")
+        time.sleep(0.05)
+    return process.pid
+
+
+def stop(home: Home) -> int | None:
+    """End the crew; return the number of its process, None when there was none.
+
+    Raises:
+        OperatorError: it does not end.
+    """
+    pid = running(home)
+    if pid is None:
+        return None
+    os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + STOP_S
+    while is_locked(_file(home)):
+        if time.monotonic() > end:
+            raise OperatorError(f"process {pid} has not ended in {STOP_S:g} s")
+        time.sleep(0.05)
+    return pid
+
+
+def running(home: Home) -> int | None:
+    """Return the process that runs the crew of a home, if one does."""
+    if not is_locked(_file(home)):
+        return None
+    text = _file(home).read_text()
+    return int(text) if text.isdecimal() else None  # it is just starting
+
+
+def _watch(pool: ClientPool, crew: Crew, say: Callable[[str], None]) -> int:
+    while len(pool.done) + len(pool.given_up) < crew.count:
+        for ended in pool.events():
+            if ended.restarts_in is not None:
+                again = f"again in {ended.restarts_in:g} s"
+                say(f"{ended.client} ended: {ended.message}; {again}")
+            elif ended.status:
+                say(f"{ended.client} gave up: {ended.message}")
+        time.sleep(LOOK_S)
+    say(f"{len(pool.done)} of {crew.count} clients have done their part")
+    return 1 if pool.given_up else 0
+
+
+def _task(config: ClientConfig) -> str:
+    """Ask what is learned: it is loaded once, for all clients.
+
+    Raises:
+        OperatorError: nobody answers there, or not to this token.
+    """
+    try:
+        return preflight.ask(config).settings.task
+    except Refused as refusal:
+        if refusal.code in ("unknown_experiment", "federation_full"):
+            return ExperimentSettings().task  # none is open yet: the likeliest
+        raise OperatorError(str(refusal)) from None
+    except Unreachable as error:
+        raise OperatorError(f"{config.base_url}: {error}") from None
+
+
+@contextmanager
+def _on_duty(home: Home) -> Iterator[None]:
+    """Be the home's crew; the kernel ends that with this process, however it ends."""
+    with ExitStack() as until_the_end:
+        try:
+            file = until_the_end.enter_context(locked(_file(home)))
+        except BlockingIOError:
+            raise OperatorError(_taken(home)) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _taken(home: Home) -> str:
+    return (
+        f"clients run already (process {running(home)}): end them with "
+        "`fedwhisk client stop`, or set FEDWHISK_HOME"
+    )
+
+
+def _file(home: Home) -> Path:
+    return home.path / "clients.pid"
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
