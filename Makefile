@@ -37,6 +37,15 @@ deploy: install  ## deploy to the OpenWhisk of .env with the real wskdeploy
 undeploy: install  ## remove what deploy has put there
 	@$(RUN) fedwhisk undeploy
 
+function: install  ## build the AWS Lambda function into build/aws
+	@$(RUN) python actions/build.py --function
+
+deploy-aws: install  ## build, push and deploy to the AWS of .env with docker and osls
+	@$(RUN) fedwhisk deploy --on aws
+
+undeploy-aws: install  ## remove the stack that deploy-aws has made
+	@$(RUN) fedwhisk undeploy --on aws
+
 lint: install  ## formatting, lint, layers, types
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
@@ -58,4 +67,4 @@ bench: install  ## the same job on plain PyTorch, here, and on Flower (ARGS=--qu
 clean:  ## remove what was built and the embedded platform's state
 	rm -rf build .fedwhisk runs .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install run actions deploy undeploy lint test test-cluster conformance bench clean
+.PHONY: help install run actions deploy undeploy function deploy-aws undeploy-aws lint test test-cluster conformance bench clean

@@ -1,4 +1,4 @@
-"""`fedwhisk deploy` and `undeploy`: the real wskdeploy, once all settings are sound."""
+"""`fedwhisk deploy` and `undeploy`: the real tools, once all settings are sound."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Annotated
 
 import typer
 
+from fedwhisk.cli import options
 from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError
+from fedwhisk.platform import Where
 
 NEEDED = ("apihost", "auth", "mongodb_url", "fed_secret")
 OPENWHISK_CALLS_PER_MINUTE = 60
@@ -26,8 +28,13 @@ Gateway = Annotated[
 ]
 
 
-def deploy(gateway: Gateway = False) -> None:
-    """Build the zips and deploy the actions to APIHOST with the real wskdeploy."""
+def deploy(gateway: Gateway = False, on: options.On = Where.OPENWHISK) -> None:
+    """Build and deploy the actions: wskdeploy to APIHOST, or docker and osls to AWS."""
+    if _is_aws(on):
+        from fedwhisk import aws, config
+
+        aws.deploy(config.load())
+        return
     from fedwhisk.manifest import IMAGE_MANIFEST
     from fedwhisk.platform import MANIFEST
 
@@ -40,8 +47,13 @@ def deploy(gateway: Gateway = False) -> None:
     typer.echo(f"BASE_URL_OW={_base_url(settings, gateway=gateway)}")
 
 
-def undeploy() -> None:
-    """Remove from APIHOST what `deploy` has put there."""
+def undeploy(on: options.On = Where.OPENWHISK) -> None:
+    """Remove from APIHOST, or from AWS, what `deploy` has put there."""
+    if _is_aws(on):
+        from fedwhisk import aws, config
+
+        aws.undeploy(config.load())
+        return
     from fedwhisk import deploy
     from fedwhisk.manifest import API_MANIFEST, IMAGE_MANIFEST
 
@@ -53,6 +65,12 @@ def undeploy() -> None:
         raise OperatorError(str(error)) from error
     # Names are all that it looks at, and this manifest needs no zips to be there.
     _wskdeploy(settings, IMAGE_MANIFEST, "undeploy")
+
+
+def _is_aws(on: Where) -> bool:
+    if on is Where.EMBEDDED:
+        raise InputError("--on embedded: `fedwhisk up` and `run` deploy it themselves")
+    return on is Where.AWS
 
 
 def _checked() -> Settings:

@@ -71,13 +71,12 @@ def test_clients_in_the_background_are_ended_by_a_command(machine) -> None:
     assert out == "waiting: stopped\n"
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_clients_end_by_a_signal(machine, sent) -> None:
+def test_clients_end_by_control_c(machine) -> None:
     machine.call("start", *AWS, *FEW, "--clients", "9", "--experiment", "waiting")
     clients = machine.start("client", "--count", "2", *AWS)
     wait_for_enrolment(machine, 2)
     family = psutil.Process(clients.pid).children(recursive=True)
-    clients.send_signal(sent)
+    clients.send_signal(signal.SIGINT)
     out, err = clients.communicate(timeout=60)
     assert clients.returncode == 130
     assert "ending the clients" in out
@@ -98,4 +97,4 @@ def wait_for_enrolment(machine: Machine, count: int) -> None:
 def test_clients_that_would_not_be_let_in_are_not_started(machine) -> None:
     machine.environment["FED_SECRET"] = "another secret of thirty-two bytes"
     _, err = machine.call("client", "--count", "2", *AWS, code=1)
-    assert "X-Fed-Token: not a token of this deployment" in err
+    assert "X-Fed-Token: no token of this deployment" in err
