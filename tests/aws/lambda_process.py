@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,22 @@ class Lambda:
         self.url = f"http://127.0.0.1:{self._port}{INVOCATIONS}"
 
     def __enter__(self) -> Lambda:
-        with self._log.open("wb") as log:
+        self.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._process.poll() is not None:
+            return  # its runtime ends without it
+        family = psutil.Process(self._process.pid).children(recursive=True)
+        self._process.kill()  # the emulator has nothing to put in order
+        self._process.wait()
+        for process in family:
+            if process.is_running():
+                process.kill()
+
+    def start(self) -> None:
+        """Start it; also again, where it was, as a container that is restarted."""
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command(),
                 cwd=self._task_root,
@@ -56,15 +72,14 @@ class Lambda:
             assert self._process.poll() is None, self.said()
             assert time.monotonic() < end, self.said()
             time.sleep(0.05)
-        return self
 
-    def __exit__(self, *unused: object) -> None:
-        family = [*psutil.Process(self._process.pid).children(recursive=True)]
-        self._process.kill()  # the emulator has nothing to put in order
-        self._process.wait()
-        for process in family:
-            if process.is_running():
-                process.kill()
+    def crash(self) -> None:
+        """Call twice at once, which ends the emulator (see `fedclient.emulator`)."""
+        with ThreadPoolExecutor(4) as pool:
+            while self._process.poll() is None:
+                for _ in range(4):
+                    pool.submit(requests.post, self.url, json={}, timeout=60)
+                time.sleep(0.05)
 
     def invoke(self, event: dict[str, Any]) -> Any:
         """The function's answer to an event, as `aws lambda invoke` would show it."""

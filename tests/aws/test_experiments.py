@@ -2,6 +2,7 @@
 
 import json
 import signal
+from typing import Any
 
 import psutil
 import pytest
@@ -27,11 +28,16 @@ def machine(tmp_path, few_images, function) -> Machine:
 def test_an_experiment_through_the_invocation_url(machine, function) -> None:
     machine.call("start", *AWS, *FEW, "--rounds", "2", "--experiment", "lambda")
     clients = machine.start("client", "--count", "3", *AWS)
+    while operator_sees(machine, "lambda")["version"] < 0:
+        pass  # each look is a command of its own
+    # Somebody else calls without waiting for his turn: the emulator's end. Started
+    # again, as `docker run --restart` does, it serves clients that have not minded.
+    function.crash()
+    function.start()
     out, err = clients.communicate(timeout=300)
     assert clients.returncode == 0, out + err
     assert "3 of 3 clients have done their part" in out
-    out, _ = machine.call("status", "lambda", *AWS, "--json")
-    report = json.loads(out)
+    report = operator_sees(machine, "lambda")
     assert (report["state"], report["version"]) == ("finished", 2)
     assert [each["updates"] for each in report["rounds"]] == [1, 2, 2]
     assert report["rounds"][-1]["evaluation"]["accuracy"] > 0.3  # chance is 0.1
@@ -39,8 +45,8 @@ def test_an_experiment_through_the_invocation_url(machine, function) -> None:
     assert out.endswith("lambda: finished\n")
     machine.call("export", "lambda", *AWS, "--out", "model.safetensors")
     assert (machine.folder / "model.safetensors").stat().st_size > 80_000
-    # One runtime from the first call to the last: nothing has crashed it.
-    assert [each.init_ms is None for each in function.invocations()].count(False) == 1
+    # One cold start before that and one after it: no client has brought it to an end.
+    assert len([each for each in function.invocations() if each.init_ms]) == 2
 
 
 def test_an_experiment_through_a_gateway(machine, function) -> None:
@@ -86,12 +92,18 @@ def test_clients_end_by_control_c(machine) -> None:
 
 
 def wait_for_enrolment(machine: Machine, count: int) -> None:
-    """Return when so many clients are enrolled; each look is a command of its own."""
+    """Return when so many clients are enrolled."""
     for _ in range(60):
-        out, _ = machine.call("status", "waiting", *AWS, "--json")
-        if json.loads(out)["enrolled"] >= count:
+        if operator_sees(machine, "waiting")["enrolled"] >= count:
             return
-    raise AssertionError(out)
+    raise AssertionError(f"fewer than {count} clients have enrolled")
+
+
+def operator_sees(machine: Machine, experiment: str) -> dict[str, Any]:
+    """What `fedwhisk status` says; each look is a command of its own."""
+    out, _ = machine.call("status", experiment, *AWS, "--json")
+    report: dict[str, Any] = json.loads(out)
+    return report
 
 
 def test_clients_that_would_not_be_let_in_are_not_started(machine) -> None:
