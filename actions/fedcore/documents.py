@@ -55,6 +55,8 @@ class LiveRound(msgspec.Struct, frozen=True, kw_only=True):
         advance_at: server time from which a client is told to advance the round.
         advance_tries: how often one was told already.
         claim_until: server time until which an aggregation is under way.
+        likely_next: who would be in the next round, if it were drawn when this one
+            was opened; they wait for it more closely than others.
         distances: L2 distance of the farthest updates from the version that they
             became part of, by client index; set when the round closes.
     """
@@ -74,6 +76,7 @@ class LiveRound(msgspec.Struct, frozen=True, kw_only=True):
     advance_at: float = 0.0
     advance_tries: int = 0
     claim_until: float = 0.0
+    likely_next: list[int] = []
     distances: dict[str, float] = {}
 
     def awaits(self, index: int) -> bool:
@@ -163,7 +166,7 @@ class EvaluationState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoundRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The history of a closed round."""
+    """The history of a closed round. `quorum_s`: seconds until its quorum was in."""
 
     number: int
     opened: float
@@ -176,6 +179,7 @@ class RoundRecord(msgspec.Struct, frozen=True, kw_only=True):
     examples: int = 0
     metrics: dict[str, float] = {}
     distances: dict[str, float] = {}
+    quorum_s: float = 0.0
     evaluation: EvaluationState = EvaluationState()
 
 

@@ -48,23 +48,36 @@ class Chunk(Answer, frozen=True):
     hash: str
 
 
+class Turns(Answer, frozen=True):
+    """When a client may make the further calls of its work.
+
+    Its first such call comes no sooner than `first` seconds after the answer that
+    holds this. Each later one waits for the next of the times `first`, `first + every`,
+    `first + 2 every` …; with 0 for `every` it may come at any time.
+    """
+
+    first: float = 0.0
+    every: float = 0.0
+
+
 class Initialise(Answer, frozen=True, tag_field="kind", tag="initialise"):
     """Make the initial model from the experiment's seed; submit it for round 0."""
 
     round: int = 0
+    turns: Turns = Turns()
 
 
 class Train(Answer, frozen=True, tag_field="kind", tag="train"):
     """Train from `version` and submit the update for `round`.
 
     `model` is the version itself when it fits one answer; else fetch its `chunks`
-    with `get_model`, waiting `chunk_pause` seconds before each.
+    with `get_model`, in turn.
     """
 
     round: int
     version: int
     chunks: int
-    chunk_pause: float = 0.0
+    turns: Turns = Turns()
     model: Chunk | None = None
 
 
@@ -73,7 +86,7 @@ class Evaluate(Answer, frozen=True, tag_field="kind", tag="evaluate"):
 
     version: int
     chunks: int
-    chunk_pause: float = 0.0
+    turns: Turns = Turns()
     model: Chunk | None = None
 
 
@@ -91,9 +104,13 @@ class Wait(Answer, frozen=True, tag_field="kind", tag="wait"):
 
 
 class Stop(Answer, frozen=True, tag_field="kind", tag="stop"):
-    """The experiment is over (`finished` or `stopped`): do not check in again."""
+    """The experiment is over (`finished` or `stopped`): do not check in again.
+
+    Who stays for the next one looks for it after `retry_after` seconds.
+    """
 
     reason: str
+    retry_after: float = 0.0
 
 
 Assignment = Initialise | Train | Evaluate | Advance | Wait | Stop
@@ -174,7 +191,6 @@ class Submitted(Answer, frozen=True):
             counts in the round.
         upload: the id under which this client's update was accepted, if it was.
         missing: chunks that have not arrived (a first few of them).
-        chunk_pause: seconds to wait before the next chunk.
         reason: why an update was not accepted.
         assignment: the next one, once `accepted` is known.
     """
@@ -182,7 +198,6 @@ class Submitted(Answer, frozen=True):
     accepted: bool | None = None
     upload: str | None = None
     missing: list[int] = []
-    chunk_pause: float = 0.0
     reason: str | None = None
     assignment: Assignment | None = None
 
@@ -343,7 +358,10 @@ class ClientReport(Answer, frozen=True):
 
 
 class Report(Answer, frozen=True):
-    """How an experiment stands. `version` is the newest model's, -1 for none."""
+    """How an experiment stands. `version` is the newest model's, -1 for none.
+
+    Who watches looks again after `look_again_s` seconds, within the call budget.
+    """
 
     experiment: str
     id: str
@@ -359,6 +377,7 @@ class Report(Answer, frozen=True):
     created: float
     ended: float | None
     now: float
+    look_again_s: float = 1.0
 
 
 class Page(Answer, frozen=True):

@@ -1,26 +1,51 @@
-"""When clients come back: a pure function, so that a quota is never overrun.
+"""When clients call: pure functions, so that a quota is never overrun.
 
-OpenWhisk allows a namespace 60 calls a minute unless its operator raises that. Every
-client owns the slots `(index + 1/2) / places` of a repeating period that is long
-enough for the whole federation; told to wait, it comes back in the first of its slots
-after the time when something is expected to happen. So calls that poll are spread
-evenly whatever their number, and calls that work causes fit into what is left.
+OpenWhisk allows a namespace 60 calls in a wall-clock minute unless its operator raises
+that. Four kinds of calls share the budget, each kept to a part of it:
+
+- `turn_after`: those who are likely drawn next ask whether their round has opened;
+- `news_after`: everyone learns what concerns everyone (the end, a failure), and those
+  without a turn to expect show that they live;
+- `work_turns`: a cohort fetches and hands in, chunk by chunk;
+- a round lasts at least `round_s`, in which all its calls find room, however fast its
+  clients train.
+
+Within each kind every client owns a slot of a repeating period, so that calls are
+spread evenly whatever the number of clients.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fedcore.messages import Turns
+
 RESERVE = 0.2
-"""Share of the call budget that is never planned for."""
+"""Share of the call budget that is never planned for: operators, retries, repairs."""
+
+ASKING, NEWS, HANDING_IN, CHUNKS, ROUND = 0.45, 0.3, 0.45, 0.65, 0.85
+"""Shares of the rest. They need not add up to one: no two are at their most at once."""
+
+IDLE = 0.5
+"""Share of the rest while no experiment runs."""
+
+BURST = 0.25
+"""Share of a minute's budget that a cohort may use up in one instant."""
+
+OVERHEAD = 6
+"""Calls of a round besides those of its clients: advancing, scoring, a repetition."""
 
 SHORTEST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
-ENDED_WAIT_S = 300.0
+FAILED_WAIT_S = 300.0
 """Wait of clients whose experiment failed, until someone resumes it."""
 
 AGGREGATION_WAIT_S = 5.0
-"""Longest wait of the last submitter while its round is aggregated."""
+"""Longest wait for the aggregation of a round."""
+
+LOOK_S = 0.5
+LOOKING = 0.3
+"""An operator's shortest pause between two looks, and its share of the reserve."""
 
 
 @dataclass(frozen=True)
@@ -45,44 +70,120 @@ class Pace:
         return self.calls_per_minute * (1 - RESERVE) / 60
 
     @property
-    def period_s(self) -> float:
-        """Seconds in which every client may call once while a cohort works."""
-        # A cohort's own calls: fetching (beyond the first chunk, which comes with
-        # the assignment only if it is alone) and submitting, and a few to advance.
+    def round_s(self) -> float:
+        """Seconds that a round lasts at least."""
+        # The first chunk comes with the assignment, if it is the only one.
         fetches = 0 if self.chunks == 1 else self.chunks
-        work = self.cohort * (fetches + self.chunks) + 4
-        return (self.places + work) / self.usable_per_s
+        asking = min(self.places, 1.5 * self.cohort)
+        work = self.cohort * (fetches + self.chunks) + fetches + OVERHEAD
+        return self._seconds(asking + work, ROUND)
+
+    def earliest_end(self, opened: float, target: int, of: int) -> float:
+        """Return when a round of that target and cohort may end, by its turns alone."""
+        if self.chunks == 1:
+            return opened + self.round_s * target / of
+        return opened + (2 * self.chunks - 1) * self._seconds(of + 1, CHUNKS)
+
+    @property
+    def asking_s(self) -> float:
+        """Seconds in which each of those who expect their turn asks once."""
+        share = ASKING if self.chunks == 1 else ASKING / 2
+        return max(SHORTEST_WAIT_S, self._seconds(self.cohort, share))
+
+    @property
+    def news_s(self) -> float:
+        """Seconds in which every client of the federation may call once."""
+        return max(SHORTEST_WAIT_S, self._seconds(self.places, NEWS))
 
     @property
     def longest_wait_s(self) -> float:
         """The bound of every wait while an experiment runs."""
-        return max(LONGEST_WAIT_S, 2 * self.period_s)
+        return max(LONGEST_WAIT_S, 3 * self.news_s)
 
     @property
-    def chunk_pause_s(self) -> float:
-        """Seconds between two chunk calls of one client while a cohort works."""
-        if self.chunks == 1:
-            return 0.0
-        return self.cohort / self.usable_per_s
+    def look_s(self) -> float:
+        """Seconds between two looks of one operator who watches."""
+        return max(LOOK_S, 60 / (self.calls_per_minute * RESERVE * LOOKING))
 
-    def retry_after(self, now: float, target: float, index: int) -> float:
-        """Return the seconds until client `index` should call again.
+    def turn_after(self, now: float, target: float, place: float) -> float:
+        """Return the seconds until one who expects a turn should call again.
 
         Args:
             now: the server's time, in seconds.
-            target: when something to do is expected; past times mean soon.
-            index: the client's index, which owns a slot of the period.
+            target: when that turn is expected; past times mean soon.
+            place: in [0, 1), different for each who expects the same turn.
 
         Returns:
             Seconds between `SHORTEST_WAIT_S` and `longest_wait_s`.
         """
-        earliest = max(target, now + SHORTEST_WAIT_S)
+        if target - now > self.longest_wait_s - self.news_s:
+            return self.news_after(now, target, place)
+        return self._slot_after(now, target, place, self.asking_s)
+
+    def news_after(self, now: float, target: float, place: float) -> float:
+        """Return the seconds until a client should call that waits with all others.
+
+        The arguments and the result are those of `turn_after`; `place` is different
+        for each client of the federation.
+        """
+        return self._slot_after(now, target, place, self.news_s)
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds between two looks of a client while no experiment runs, or more."""
+        return max(LONGEST_WAIT_S, self._seconds(self.places, IDLE))
+
+    def failed_after(self, now: float, place: float) -> float:
+        """Return the seconds until a client looks whether someone resumed it."""
+        earliest = now + max(FAILED_WAIT_S, self.idle_s)
+        return _slot(earliest, place, self.news_s) - now
+
+    def work_turns(self, now: float, opened: float, position: int, of: int) -> Turns:
+        """Return when a client of a cohort may make the calls of its work.
+
+        Args:
+            now: the server's time, in seconds.
+            opened: when the round was opened.
+            position: of the client in its cohort, from 0; `of` itself is the place of
+                the one who scores a version meanwhile.
+            of: clients in the cohort.
+        """
+        # However fast they train, the last hands in when the round has lasted long
+        # enough. Chunks take longer than that anyway.
+        hold = opened + self.round_s * (position + 1) / of if self.chunks == 1 else now
+        earliest = max(now, hold)
+        if self.chunks == 1 and of <= BURST * self.usable_per_s * 60:
+            return _turns(earliest - now, 0.0)
+        if self.chunks == 1:
+            # Half a period after the slot in which it has asked, if it trains so fast.
+            every = self._seconds(of, HANDING_IN)
+            place = position / of + 0.5
+        else:
+            every = self._seconds(of + 1, CHUNKS)
+            place = position / (of + 1)
+        return _turns(_slot(earliest, place, every) - now, every)
+
+    def _slot_after(
+        self, now: float, target: float, place: float, period: float
+    ) -> float:
         # Far targets are approached step by step, so that news travels in time.
-        earliest = min(earliest, now + self.longest_wait_s - self.period_s)
+        earliest = min(target, now + self.longest_wait_s - period)
         earliest = max(earliest, now + SHORTEST_WAIT_S)
-        phase = (index % self.places + 0.5) / self.places * self.period_s
-        slot = earliest + (phase - earliest) % self.period_s
-        return min(max(slot - now, SHORTEST_WAIT_S), self.longest_wait_s)
+        wait = _slot(earliest, place, period) - now
+        return min(max(wait, SHORTEST_WAIT_S), self.longest_wait_s)
+
+    def _seconds(self, calls: float, share: float) -> float:
+        """Return how long so many calls take at a share of the budget."""
+        return calls / (share * self.usable_per_s)
+
+
+def _slot(earliest: float, place: float, period: float) -> float:
+    """Return the first time from `earliest` on that is a client's own in the period."""
+    return earliest + (place % 1.0 * period - earliest) % period
+
+
+def _turns(first: float, every: float) -> Turns:
+    return Turns(first=round(max(first, 0.0), 3), every=round(every, 3))
 
 
 def expected_end(

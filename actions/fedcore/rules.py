@@ -8,7 +8,6 @@ finds nothing to change.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,7 +22,6 @@ from fedcore.documents import (
     Where,
     to_document,
 )
-from fedcore.settings import ExperimentSettings
 
 ADVANCE_BACKOFF_S = (2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """Pauses before another client is told to advance a round that does not move."""
@@ -93,6 +91,14 @@ def due_event(experiment: Experiment, now: float) -> Event | None:
     if live.attempt < experiment.settings.attempts:
         return Event.DEADLINE_BELOW_QUORUM
     return Event.ATTEMPTS_SPENT
+
+
+def has_closed(experiment: Experiment, number: int) -> bool:
+    """Tell whether round `number` is over: nobody needs its uploads any more."""
+    live = experiment.live
+    return number < live.number or (
+        number == live.number and live.state is RoundState.CLOSED
+    )
 
 
 def awaits_advance(experiment: Experiment, now: float) -> bool:
@@ -227,9 +233,13 @@ def close(experiment: Experiment, now: float, distances: Mapping[str, float]) ->
 
 
 def open_next(
-    experiment: Experiment, cohort: Sequence[int], now: float, deadline: float
+    experiment: Experiment,
+    cohort: Sequence[int],
+    now: float,
+    deadline: float,
+    likely_next: Sequence[int] = (),
 ) -> Write:
-    """Open the round after the closed one."""
+    """Open the round after the closed one (`likely_next` as in `LiveRound`)."""
     settings = experiment.settings
     number = experiment.live.number + 1
     target = 1 if number == 0 else min(settings.per_round, len(cohort))
@@ -241,6 +251,7 @@ def open_next(
         quorum=settings.quorum_of(target),
         opened=now,
         deadline=deadline,
+        likely_next=list(likely_next),
     )
     return Write(_live_is(experiment), {"$set": {"live": to_document(live)}})
 
@@ -258,7 +269,7 @@ def stop(experiment: Experiment, now: float) -> Write:
     return Write(where, {"$set": state})
 
 
-def resume(experiment: Experiment, now: float) -> Write:
+def resume(experiment: Experiment, now: float, deadline: float) -> Write:
     """Take a failed or stopped experiment up where it stood, with fresh attempts."""
     return Write(
         {"_id": experiment.id, "state": experiment.state},
@@ -269,7 +280,7 @@ def resume(experiment: Experiment, now: float) -> Write:
                 "ended": None,
                 "live.attempt": 1,
                 "live.refused": {},
-                "live.deadline": now + experiment.settings.deadline_s,
+                "live.deadline": deadline,
                 "live.advance_at": now,
                 "live.advance_tries": 0,
                 "live.claim_until": 0.0,
@@ -293,33 +304,6 @@ def tell_to_advance(experiment: Experiment, now: float) -> Write:
             "$inc": {"live.advance_tries": 1},
         },
     )
-
-
-def draw(
-    settings: ExperimentSettings,
-    number: int,
-    enrolled: Sequence[int],
-    *,
-    attempt: int = 1,
-    present: Sequence[int] = (),
-) -> list[int]:
-    """Draw the cohort of a round: at random, fixed by seed, round and attempt.
-
-    Args:
-        settings: the experiment's.
-        number: the round's number; round 0 takes one client.
-        enrolled: indexes that may be drawn.
-        attempt: a later attempt adds clients to `present`.
-        present: the cohort so far; it stays.
-
-    Returns:
-        The cohort in the order drawn. `present` alone where nobody fresh is left.
-    """
-    size = 1 if number == 0 else settings.per_round + settings.over_select
-    fresh = sorted(set(enrolled) - set(present))
-    seed = f"{settings.seed}/{number}/{attempt}"
-    picked = random.Random(seed).sample(fresh, min(size, len(fresh)))  # noqa: S311
-    return [*present, *picked]
 
 
 def _live_is(experiment: Experiment) -> Where:

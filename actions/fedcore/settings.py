@@ -37,6 +37,8 @@ class ExperimentSettings(
         seed: fixes the initial model, the draws, the shuffles and the dropouts.
         partition: how the data is split over the clients (`equal`).
         deadline_s: seconds that a round may last before it closes with its quorum.
+        deadline_factor: a round may last at most so many times as long as the slowest
+            of the last rounds took for its quorum; 0 leaves it at `deadline_s`.
         quorum: share of the target with which a round may close at its deadline.
         attempts: deadlines a round may miss, each with more clients, before it fails.
         claim_s: seconds an aggregation may take before another may take it over.
@@ -71,6 +73,7 @@ class ExperimentSettings(
     seed: int = 0
     partition: str = "equal"
     deadline_s: float = 600.0
+    deadline_factor: float = 0.0
     quorum: float = 0.8
     attempts: int = 3
     claim_s: float = 60.0
@@ -109,6 +112,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "lr": (0, 1_000),
     "seed": (0, 2**63 - 1),
     "deadline_s": (1, 86_400 * 30),
+    "deadline_factor": (0, 1_000),
     "attempts": (1, 100),
     "claim_s": (1, 3_600),
     "max_parameters": (1, 1_000_000_000),

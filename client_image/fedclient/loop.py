@@ -11,6 +11,7 @@ import hashlib
 import logging
 import math
 import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -19,6 +20,7 @@ from fedclient import transfer
 from fedclient.api import Actions, Refused, Unreachable
 from fedclient.membership import ClientError, MakeLearner, Membership
 from fedclient.tasks import Update
+from fedclient.turns import Turns
 from fedcore import messages
 
 log = logging.getLogger(__name__)
@@ -33,10 +35,20 @@ ADVANCE_PATIENCE_S = 10.0
 """How long `advance_round` is tried before the server is asked what to do instead."""
 
 
+GOLDEN = (math.sqrt(5) - 1) / 2
+
+
 def start_delay(name: str, spread_s: float) -> float:
-    """Return the first call's delay in [0, spread_s): the same for a name each time."""
-    digest = hashlib.sha256(name.encode()).digest()
-    return spread_s * int.from_bytes(digest[:6], "big") / 2**48
+    """Return the first call's delay in [0, spread_s): the same for a name each time.
+
+    Names that differ in a number at their end are spread evenly, however many there
+    are (multiples of the golden ratio; Knuth, TAOCP 3, section 6.4); others by a hash.
+    """
+    stem = name.rstrip("0123456789")
+    digest = hashlib.sha256(stem.encode()).digest()
+    share = int.from_bytes(digest[:6], "big") / 2**48
+    number = int(name[len(stem) :][-15:] or 0)
+    return spread_s * ((share + number * GOLDEN) % 1.0)
 
 
 class Loop:
@@ -49,9 +61,12 @@ class Loop:
         make_learner: builds the learner from the experiment's settings and the
             client's index.
         sleep: waits so many seconds. It may raise, which ends the loop.
+        clock: seconds, monotonic.
         experiment: which experiment to join; None joins the open one.
         train_slot: entered while training, to bound how many train at once.
         stay: whether to wait for the next experiment after one has ended.
+        fleet_s: seconds in which all clients of its fleet may call once. While none
+            of them has a place, nobody else can tell it how many they are.
         on_enrolled: told True when enrolled, or welcome as soon as an experiment is
             open; False when there is no place.
     """
@@ -64,9 +79,11 @@ class Loop:
         enrolment_token: str,
         make_learner: MakeLearner,
         sleep: Callable[[float], None],
+        clock: Callable[[], float] = time.monotonic,
         experiment: str | None = None,
         train_slot: Callable[[], AbstractContextManager[Any]] = nullcontext,
         stay: bool = False,
+        fleet_s: float = 0.0,
         on_enrolled: Callable[[bool], None] = lambda enrolled: None,
     ) -> None:
         self.outcome = ""
@@ -75,9 +92,11 @@ class Loop:
         self._enrolment_token = enrolment_token
         self._make_learner = make_learner
         self._sleep = sleep
+        self._clock = clock
         self._experiment = experiment
         self._train_slot = train_slot
         self._stay = stay
+        self._fleet_s = fleet_s
         self._on_enrolled = on_enrolled
         self._here: Membership | None = None
         self._assignment: messages.Assignment | None = None
@@ -127,8 +146,8 @@ class Loop:
                 self._assignment = self._check_in(here)
             case messages.Wait(retry_after=seconds):
                 return seconds
-            case messages.Stop(reason=reason):
-                return self._end(reason)
+            case messages.Stop():
+                return self._end(todo)
             case messages.Initialise():
                 self._assignment = self._initialise(here, todo)
             case messages.Train():
@@ -150,23 +169,26 @@ class Loop:
     def _initialise(
         self, here: Membership, todo: messages.Initialise
     ) -> messages.Assignment | None:
+        turns = self._turns(todo.turns)
         update = Update(here.learner.initial_model(), examples=1)
         layout = here.learner.layout
-        return transfer.submit(here, todo.round, update, self._sleep, layout)
+        return transfer.submit(here, todo.round, update, turns, layout)
 
     def _train(
         self, here: Membership, todo: messages.Train
     ) -> messages.Assignment | None:
-        model = transfer.fetch_model(here, todo, self._sleep)
+        turns = self._turns(todo.turns)
+        model = transfer.fetch_model(here, todo, turns)
         with self._train_slot():
             log.info("round %d: training from version %d", todo.round, todo.version)
             update = here.learner.train(model, todo.round)
-        return transfer.submit(here, todo.round, update, self._sleep)
+        return transfer.submit(here, todo.round, update, turns)
 
     def _evaluate(
         self, here: Membership, todo: messages.Evaluate
     ) -> messages.Evaluation:
-        score = here.learner.evaluate(transfer.fetch_model(here, todo, self._sleep))
+        model = transfer.fetch_model(here, todo, self._turns(todo.turns))
+        score = here.learner.evaluate(model)
         # JSON has no infinity: a loss that overflowed is reported as the largest float.
         loss = score.loss if math.isfinite(score.loss) else sys.float_info.max
         return messages.Evaluation(
@@ -187,10 +209,13 @@ class Loop:
         except Unreachable as error:
             log.warning("round %d was not moved on: %s", todo.round, error)
 
-    def _end(self, reason: str) -> float | None:
-        log.info("the experiment is over: %s", reason)
-        self.outcome, self._here = reason, None
-        return IDLE_S if self._stay else None
+    def _turns(self, given: messages.Turns) -> Turns:
+        return Turns(given, self._clock, self._sleep)
+
+    def _end(self, todo: messages.Stop) -> float | None:
+        log.info("the experiment is over: %s", todo.reason)
+        self.outcome, self._here = todo.reason, None
+        return max(IDLE_S, todo.retry_after, self._fleet_s) if self._stay else None
 
     def _recover(self, refusal: Refused) -> float:
         """Return how long to wait after a refusal; raise it if it is the end."""
@@ -204,6 +229,7 @@ class Loop:
             seconds = refusal.retry_after or IDLE_S
         else:
             raise refusal
+        seconds = max(seconds, self._fleet_s)
         # Between experiments a client is as ready as it can be.
         self._on_enrolled(refusal.code == "unknown_experiment")
         log.info("%s; again in %.0f s", refusal, seconds)

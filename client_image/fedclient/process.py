@@ -179,6 +179,7 @@ def _loop(
         experiment=config.experiment,
         train_slot=training,
         stay=config.stay,
+        fleet_s=config.start_spread_s,
         on_enrolled=partial(_enrolled, config.enrolled_file),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from fedclient.membership import ClientError, Membership
 from fedclient.tasks import Update
+from fedclient.turns import Turns
 from fedcore import codec, messages
 from fedcore.codec import Layout
 
@@ -16,11 +17,9 @@ log = logging.getLogger(__name__)
 FETCHES = 3
 """How often a chunk is fetched whose bytes do not fit its hash."""
 
-Sleep = Callable[[float], None]
-
 
 def fetch_model(
-    here: Membership, wanted: messages.Train | messages.Evaluate, sleep: Sleep
+    here: Membership, wanted: messages.Train | messages.Evaluate, turns: Turns
 ) -> bytes:
     """Return a version's bytes, from the assignment itself or chunk by chunk.
 
@@ -30,7 +29,7 @@ def fetch_model(
     model = _checked(wanted.model) if wanted.model and wanted.chunks == 1 else None
     if model is None:
         model = b"".join(
-            _fetch_chunk(here, wanted.version, number, wanted.chunk_pause, sleep)
+            _fetch_chunk(here, wanted.version, number, turns)
             for number in range(wanted.chunks)
         )
     expected = codec.parameter_count(here.learner.layout) * codec.VALUE_BYTES
@@ -42,15 +41,12 @@ def fetch_model(
     return model
 
 
-def _fetch_chunk(
-    here: Membership, version: int, number: int, pause: float, sleep: Sleep
-) -> bytes:
+def _fetch_chunk(here: Membership, version: int, number: int, turns: Turns) -> bytes:
     request = messages.GetModel(
         experiment=here.experiment, version=version, chunk=number, client=here.index
     )
     for _ in range(FETCHES):
-        if pause > 0:
-            sleep(pause)
+        turns.wait()
         data = _checked(here.call("get_model", request, messages.ModelChunk).chunk)
         if data is not None:
             return data
@@ -69,7 +65,7 @@ def submit(
     here: Membership,
     round_number: int,
     update: Update,
-    sleep: Sleep,
+    turns: Turns,
     layout: Layout | None = None,
 ) -> messages.Assignment | None:
     """Hand in an update chunk by chunk; return the next assignment, if it came along.
@@ -80,14 +76,13 @@ def submit(
     request = _requests(here, round_number, update, chunks, layout)
     waiting = list(range(len(chunks)))
     while waiting:
+        turns.wait()
         answer = here.call("submit_update", request(waiting.pop(0)), messages.Submitted)
         if answer.accepted is not None:
             _report(round_number, answer)
             return answer.assignment
         # Only the last chunk's answer is final: what was lost by then is named in it.
         waiting = waiting or [n for n in answer.missing if n in range(len(chunks))]
-        if waiting and answer.chunk_pause > 0:
-            sleep(answer.chunk_pause)
     return None
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -57,7 +58,11 @@ class Client:
     """A loop over a script, with a record of what it waited for and was told."""
 
     def __init__(
-        self, script: Script, learner: type[Learner] = Learner, stay: bool = False
+        self,
+        script: Script,
+        learner: type[Learner] = Learner,
+        stay: bool = False,
+        fleet_s: float = 0.0,
     ) -> None:
         self.slept: list[float] = []
         self.enrolled: list[bool] = []
@@ -68,8 +73,10 @@ class Client:
             enrolment_token="enrol",
             make_learner=lambda settings, index: learner(),
             sleep=self.slept.append,
+            clock=lambda: sum(self.slept),
             train_slot=self._slot,
             stay=stay,
+            fleet_s=fleet_s,
             on_enrolled=self.enrolled.append,
         )
 
@@ -172,14 +179,15 @@ def model_chunk(part: messages.Chunk) -> ModelChunk:
     return ModelChunk(experiment="e", version=0, chunk=part, layout=[])
 
 
-def test_a_large_model_travels_chunk_by_chunk_at_the_servers_pace() -> None:
+def test_a_large_model_travels_chunk_by_chunk_in_turn() -> None:
+    in_turn = messages.Turns(first=0.5, every=2.0)
     script = Script(
-        subscribe=[subscribed(train(chunks=3, chunk_pause=0.5, model=None))],
+        subscribe=[subscribed(train(chunks=3, turns=in_turn, model=None))],
         get_model=[model_chunk(part) for part in parts()],
         submit_update=[
-            Submitted(chunk_pause=0.25),
             Submitted(),
-            Submitted(missing=[0], chunk_pause=2.0),
+            Submitted(),
+            Submitted(missing=[0]),
             accepted(STOP),
         ],
     )
@@ -192,7 +200,16 @@ def test_a_large_model_travels_chunk_by_chunk_at_the_servers_pace() -> None:
     assert [update["chunk"] for update in sent] == [0, 1, 2, 0]
     assert len({update["upload"] for update in sent}) == 1
     assert b"".join(codec.decode(u["data"]) for u in sent[:3]) == Large.model[::-1]
-    assert client.slept == [0.5, 0.5, 0.5, 0.25, 2.0]
+    assert client.slept == [0.5, 2, 2, 2, 2, 2, 2]  # three down, four up
+
+
+def test_an_update_of_one_chunk_waits_for_its_turn() -> None:
+    assigned = train(turns=messages.Turns(first=7.5))
+    client = Client(
+        Script(subscribe=[subscribed(assigned)], submit_update=[accepted(STOP)])
+    )
+    client.loop.run()
+    assert client.slept == [7.5]
 
 
 def test_an_update_that_is_settled_is_not_sent_further() -> None:
@@ -357,10 +374,28 @@ def test_a_client_that_does_not_stay_wants_an_experiment() -> None:
 
 
 def test_first_calls_spread_by_name_and_stay_put() -> None:
-    delays = [start_delay(f"pod-{n}", 10) for n in range(200)]
-    assert delays == [start_delay(f"pod-{n}", 10) for n in range(200)]
+    names = [f"host-{n * n}-x" for n in range(200)]
+    delays = [start_delay(name, 10) for name in names]
+    assert delays == [start_delay(name, 10) for name in names]
     assert 0 <= min(delays) < 1 < 9 < max(delays) < 10
     assert start_delay("pod-0", 0) == 0
+
+
+@pytest.mark.parametrize("count", [5, 20, 100, 1000])
+def test_numbered_clients_start_evenly_whatever_their_number(count) -> None:
+    delays = sorted(start_delay(f"ns/pod-{n}", 60) for n in range(count))
+    gaps = [b - a for a, b in itertools.pairwise([*delays, delays[0] + 60])]
+    assert max(gaps) < 3 * 60 / count
+
+
+@pytest.mark.parametrize(("fleet_s", "slept"), [(0.0, 60.0), (500.0, 500.0)])
+def test_a_fleet_that_waits_for_an_experiment_spreads_its_calls(fleet_s, slept) -> None:
+    none_open = ours(404, "unknown_experiment", retry_after=60)
+    script = Script(subscribe=[none_open, none_open, ours(403, "forbidden")])
+    client = Client(script, stay=True, fleet_s=fleet_s)
+    with pytest.raises(Refused):
+        client.loop.run()
+    assert client.slept == [slept, slept]
 
 
 def test_a_learner_loads_its_data_once(make_npz: Callable[..., Path]) -> None:

@@ -1,8 +1,6 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fedcore import rules
 from fedcore.documents import Experiment, ExperimentState, LiveRound, RoundState
@@ -121,29 +119,3 @@ def test_a_drawn_write_holds_all_that_justified_it() -> None:
             "live.deadline": 100.0,
             "live.accepted_count": 3,
         }
-
-
-@given(
-    st.sets(st.integers(0, 200), min_size=10),
-    st.integers(1, 50),
-    st.integers(0, 2**32),
-)
-def test_a_draw_is_fixed_by_seed_and_round_whatever_the_order(clients, number, seed):
-    settings = ExperimentSettings(clients=201, per_round=10, seed=seed)
-    cohort = rules.draw(settings, number, sorted(clients))
-    assert cohort == rules.draw(settings, number, sorted(clients, reverse=True))
-    assert len(set(cohort)) == 10
-    assert set(cohort) <= clients
-
-
-@given(st.sets(st.integers(0, 30), min_size=4))
-def test_a_later_attempt_keeps_the_cohort_and_adds_fresh_clients(clients) -> None:
-    settings = ExperimentSettings(clients=31, per_round=3)
-    first = rules.draw(settings, 1, sorted(clients))
-    second = rules.draw(settings, 1, sorted(clients), attempt=2, present=first)
-    assert second[:3] == first
-    assert len(set(second)) == len(second) == min(6, len(clients))
-
-
-def test_round_0_takes_one_client() -> None:
-    assert len(rules.draw(ExperimentSettings(), 0, range(20))) == 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from fedcore import rules
+from fedcore import rules, selection
 from fedcore.documents import (
     Client,
     Experiment,
     ExperimentState,
+    LiveRound,
     RoundRecord,
     RoundState,
     Update,
@@ -19,6 +21,8 @@ from fedcore.handlers.advancing import serve_each
 from fedcore.messages import Advanced, AdvanceRound
 from fedcore.rules import Event
 from fedcore.services import Services
+from fedcore.settings import ExperimentSettings
+from fedcore.store.store import RECENT_ROUNDS
 
 
 def handle(request: AdvanceRound, caller: Caller, services: Services) -> Advanced:
@@ -31,6 +35,9 @@ def handle(request: AdvanceRound, caller: Caller, services: Services) -> Advance
 
 def move_on(experiment: Experiment, services: Services) -> None:
     """Take the step that is due in one experiment, if any."""
+    if experiment.state is ExperimentState.FINISHED:
+        # A late writer may have died before it removed its own.
+        services.store.drop_uploads_through(experiment, experiment.live.number)
     if experiment.state is not ExperimentState.RUNNING:
         return
     if experiment.live.state is RoundState.CLOSED:
@@ -53,43 +60,71 @@ def _succeed(experiment: Experiment, services: Services) -> None:
         services.store.add_round(experiment, _record(experiment, updates, now))
     if live.number >= experiment.settings.rounds:
         services.store.apply(rules.finish(experiment, now))
-        # A writer may have died after the close, before it removed its own.
         services.store.drop_uploads_through(experiment, live.number)
         return
-    clients = _drawable(experiment, services)
+    candidates = _candidates(experiment, now, services)
     number = live.number + 1
-    cohort = rules.draw(
-        experiment.settings, number, [client.index for client in clients]
-    )
-    deadline = _deadline(experiment, clients, cohort, now)
-    services.store.apply(rules.open_next(experiment, cohort, now, deadline))
+    cohort = candidates.draw(number)
+    deadline = candidates.deadline(cohort)
+    likely = candidates.draw(number + 1)
+    services.store.apply(rules.open_next(experiment, cohort, now, deadline, likely))
 
 
 def _grow(experiment: Experiment, now: float, services: Services) -> None:
     live = experiment.live
-    clients = _drawable(experiment, services)
-    cohort = rules.draw(
-        experiment.settings,
-        live.number,
-        [client.index for client in clients],
-        attempt=live.attempt + 1,
-        present=live.cohort,
-    )
-    deadline = _deadline(experiment, clients, cohort, now)
-    services.store.apply(rules.grow(experiment, cohort, deadline))
+    candidates = _candidates(experiment, now, services)
+    cohort = candidates.draw(live.number, attempt=live.attempt + 1, present=live.cohort)
+    services.store.apply(rules.grow(experiment, cohort, candidates.deadline(cohort)))
 
 
-def _drawable(experiment: Experiment, services: Services) -> list[Client]:
+@dataclass(frozen=True)
+class Candidates:
+    """Who may be drawn now, and how the last rounds went."""
+
+    settings: ExperimentSettings
+    clients: Sequence[Client]
+    history: Sequence[RoundRecord]
+    now: float
+
+    def draw(
+        self, number: int, *, attempt: int = 1, present: Sequence[int] = ()
+    ) -> list[int]:
+        """Return the cohort of a round; none after the last."""
+        if number > self.settings.rounds:
+            return []
+        return selection.draw(
+            self.settings,
+            number,
+            [client.index for client in self.clients],
+            attempt=attempt,
+            present=present,
+            reluctance=selection.reluctances(
+                self.clients,
+                self.history,
+                self.settings,
+                number,
+                self.now,
+                urgent=attempt > 1,
+            ),
+        )
+
+    def deadline(self, cohort: Sequence[int]) -> float:
+        """Count from the latest promised return: a sleeper burns no attempt."""
+        promised = (client.due for client in self.clients if client.index in cohort)
+        recent = self.history[-RECENT_ROUNDS:]
+        lately = [record.quorum_s for record in recent if record.number > 0]
+        seconds = selection.deadline_s(self.settings, lately)
+        return max(self.now, *promised, 0.0) + seconds
+
+
+def _candidates(experiment: Experiment, now: float, services: Services) -> Candidates:
     clients = services.store.clients(experiment)
-    return [each for each in clients if not experiment.shuts_out(each.index)]
-
-
-def _deadline(
-    experiment: Experiment, clients: Sequence[Client], cohort: Sequence[int], now: float
-) -> float:
-    """Count from the latest promised return: a sleeper burns no attempt."""
-    promised = (client.due for client in clients if client.index in cohort)
-    return max(now, *promised, 0.0) + experiment.settings.deadline_s
+    return Candidates(
+        settings=experiment.settings,
+        clients=[each for each in clients if not experiment.shuts_out(each.index)],
+        history=services.store.last_rounds(experiment, selection.HISTORY),
+        now=now,
+    )
 
 
 def _record(
@@ -108,7 +143,14 @@ def _record(
         distances=live.distances,
         examples=sum(update.examples for update in updates),
         metrics=mean_metrics(updates),
+        quorum_s=_quorum_s(live, updates),
     )
+
+
+def _quorum_s(live: LiveRound, updates: Sequence[Update]) -> float:
+    received = sorted(update.received for update in updates)
+    enough = received[: live.quorum]
+    return enough[-1] - live.opened if enough else 0.0
 
 
 def mean_metrics(updates: Sequence[Update]) -> dict[str, float]:

@@ -23,14 +23,24 @@ def handle(request: StartExperiment, caller: Caller, services: Services) -> Star
     assert stored is not None  # noqa: S101 - experiments are never removed
     _check_same(stored, wanted)
     if request.resume and rules.allows(stored, rules.Event.RESUME):
-        resumed = services.store.apply(rules.resume(stored, services.clock()))
-        stored = resumed or services.store.reread(stored)
+        stored = _resume(stored, services)
     return Started(
         experiment=stored.name,
         created=created,
         state=stored.state,
         settings=stored.settings,
     )
+
+
+def _resume(experiment: Experiment, services: Services) -> Experiment:
+    """Give the live round a deadline that those can meet who were sent to sleep."""
+    now = services.clock()
+    clients = services.store.clients(experiment)
+    cohort = experiment.live.cohort
+    promised = [client.due for client in clients if client.index in cohort]
+    deadline = max(now, *promised, 0.0) + experiment.settings.deadline_s
+    resumed = services.store.apply(rules.resume(experiment, now, deadline))
+    return resumed or services.store.reread(experiment)
 
 
 def _experiment(request: StartExperiment, services: Services) -> Experiment:

@@ -8,6 +8,7 @@ from fedcore.documents import Client, Experiment, LiveRound, RoundRecord
 from fedcore.errors import UnknownExperiment
 from fedcore.handlers.action import Action, Caller, Role
 from fedcore.handlers.page import render
+from fedcore.handlers.waiting import pace
 from fedcore.messages import (
     ClientReport,
     LiveReport,
@@ -54,6 +55,7 @@ def _report(experiment: Experiment, services: Services) -> Report:
         created=experiment.created,
         ended=experiment.ended,
         now=services.clock(),
+        look_again_s=pace(experiment, services).look_s,
     )
 
 

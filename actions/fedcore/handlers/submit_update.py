@@ -10,7 +10,7 @@ from fedcore import codec, roster, rules
 from fedcore.documents import Experiment, ExperimentState, RoundState, Update
 from fedcore.errors import InvalidRequest, UploadMismatch
 from fedcore.handlers.action import Action, Caller, Role
-from fedcore.handlers.assignment import assign, pace
+from fedcore.handlers.assignment import assign
 from fedcore.handlers.inspection import Refusal, inspect_chunk, inspect_whole
 from fedcore.messages import Advance, Submitted, SubmitUpdate
 from fedcore.services import Services
@@ -92,10 +92,7 @@ def _store(
     now_stands = store.reread(experiment)
     if not _is_wanted(now_stands, request):
         return _as_it_stands(now_stands, request, services)
-    return Submitted(
-        missing=missing[:NAMED_MISSING],
-        chunk_pause=pace(experiment, services).chunk_pause_s,
-    )
+    return Submitted(missing=missing[:NAMED_MISSING])
 
 
 def _complete(
@@ -181,7 +178,7 @@ def _as_it_stands(
 ) -> Submitted:
     """Answer an update that changes nothing (any more) with the truth."""
     accepted = _accepted_upload(experiment, request, services)
-    if _has_closed(experiment, request.round):
+    if rules.has_closed(experiment, request.round):
         # Only now can nobody need these chunks. A twin of this request may have had
         # them accepted in any earlier state, even in one that was read as stopped.
         services.store.drop_upload(experiment, _place(request))
@@ -203,13 +200,6 @@ def _accepted_upload(
         return experiment.live.accepted.get(key)
     record = services.store.round(experiment, request.round)
     return record.accepted.get(key) if record else None
-
-
-def _has_closed(experiment: Experiment, number: int) -> bool:
-    live = experiment.live
-    return number < live.number or (
-        number == live.number and live.state is RoundState.CLOSED
-    )
 
 
 def _has_ended(experiment: Experiment, number: int) -> bool:

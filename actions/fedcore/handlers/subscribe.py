@@ -14,6 +14,7 @@ from fedcore.errors import (
 )
 from fedcore.handlers.action import Action, Caller, Role
 from fedcore.handlers.assignment import ENDED, assign
+from fedcore.handlers.waiting import pace
 from fedcore.messages import Stop, Subscribe, Subscribed, Wait
 from fedcore.pace import LONGEST_WAIT_S, SHORTEST_WAIT_S
 from fedcore.services import Services
@@ -92,9 +93,14 @@ def _open_experiment(name: str, caller: Caller, services: Services) -> Experimen
         if _is_good_for(caller, each)
     ]
     if not found:
+        latest = services.store.experiments()[:1]
         raise UnknownExperiment(
             "experiment: found no name, and no experiment is open",
-            retry_after=LONGEST_WAIT_S,
+            # Those of the last one are likely who will ask again.
+            retry_after=max(
+                (pace(each, services).idle_s for each in latest),
+                default=LONGEST_WAIT_S,
+            ),
         )
     at_home = (each for each in found if services.store.client_named(each, name))
     return next(at_home, found[0])
@@ -157,7 +163,7 @@ def _free_index(experiment: Experiment, services: Services) -> int:
             return index
     raise FederationFull(
         f"experiment {experiment.name!r}: all {places} places are taken",
-        retry_after=LONGEST_WAIT_S,
+        retry_after=pace(experiment, services).idle_s,
     )
 
 

