@@ -45,7 +45,7 @@ def watch(experiment: options.Named = None, on: options.On = Where.EMBEDDED) -> 
         with chosen_view(report.experiment, report.settings) as view:
             view.show(report)
             while not is_over(report):
-                time.sleep(LOOK_S)
+                time.sleep(max(LOOK_S, report.look_again_s))
                 report = operator.report(report.experiment)
                 view.show(report)
     typer.echo(f"{report.experiment}: {report.state}")
