@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from fedclient import data
+from tests.e2e.faults import Deployment
 
 SMALL = ["--clients", "4", "--per-round", "2", "--epochs", "3", "--batch-size", "20"]
 IMAGES = 2_000
@@ -67,3 +69,10 @@ def few_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def machine(tmp_path: Path, few_images: Path) -> Machine:
     return Machine(tmp_path, few_images)
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment to break; whoever does leaves it mended."""
+    with Deployment(tmp_path_factory.mktemp("deployment")) as running:
+        yield running
