@@ -31,8 +31,8 @@ actions: install  ## build the actions' zips into build/actions
 	@$(RUN) python actions/build.py 3.11
 	@$(RUN) python actions/build.py local
 
-deploy: install  ## deploy to the OpenWhisk of .env with the real wskdeploy
-	@$(RUN) fedwhisk deploy
+deploy: install  ## deploy to the OpenWhisk of .env with the real wskdeploy (ARGS=--gateway)
+	@$(RUN) fedwhisk deploy $(ARGS)
 
 undeploy: install  ## remove what deploy has put there
 	@$(RUN) fedwhisk undeploy
