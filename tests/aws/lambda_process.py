@@ -99,11 +99,19 @@ class Lambda:
 
     def memory_mb(self) -> float:
         """The most that the function's process has had in memory."""
-        (runtime,) = psutil.Process(self._process.pid).children()
-        status = Path(f"/proc/{runtime.pid}/status").read_text()
+        status = Path(f"/proc/{self._runtime().pid}/status").read_text()
         peak = re.search(r"VmHWM:\s+(\d+) kB", status)
         assert peak is not None
         return int(peak[1]) / 1024
+
+    def cpu_ms(self) -> float:
+        """The CPU time of the function's process since it began, in milliseconds."""
+        times = self._runtime().cpu_times()
+        return (times.user + times.system) * 1000
+
+    def _runtime(self) -> psutil.Process:
+        (runtime,) = psutil.Process(self._process.pid).children()
+        return runtime
 
     def _command(self) -> list[str]:
         emulator = [str(tools.emulator()), "--log-level", "error"]
