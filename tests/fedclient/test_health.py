@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from fedclient.health import Heartbeat, complaint
 
 
@@ -50,15 +52,17 @@ def probe(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 def test_the_probe_ends_with_0_or_1(tmp_path: Path) -> None:
     path = tmp_path / "beat"
-    dead = probe("--max-age", "60", FED_HEARTBEAT_FILE=str(path))
+    dead = probe("60", FED_HEARTBEAT_FILE=str(path))
     assert (dead.returncode, "no heartbeat yet" in dead.stderr) == (1, True)
     path.touch()
-    alive = probe("--max-age", "60", FED_HEARTBEAT_FILE=str(path))
+    alive = probe("60", FED_HEARTBEAT_FILE=str(path))
     assert (alive.returncode, alive.stderr) == (0, "")
     os.utime(path, (time.time() - 100,) * 2)
-    assert probe("--max-age", "60", "--file", str(path)).returncode == 1
+    assert probe("60", str(path)).returncode == 1
+    assert probe("inf", str(path)).returncode == 0
 
 
-def test_the_probe_wants_a_file() -> None:
-    asked = probe("--max-age", "60", FED_HEARTBEAT_FILE="")
+@pytest.mark.parametrize("wrong", [["60"], ["soon", "f"], ["-1", "f"], ["1", "f", "g"]])
+def test_the_probe_wants_seconds_and_a_file(wrong: list[str]) -> None:
+    asked = probe(*wrong, FED_HEARTBEAT_FILE="")
     assert (asked.returncode, "FED_HEARTBEAT_FILE" in asked.stderr) == (2, True)
