@@ -43,6 +43,8 @@ def test_an_experiment_through_the_invocation_url(machine, function) -> None:
     assert report["rounds"][-1]["evaluation"]["accuracy"] > 0.3  # chance is 0.1
     out, _ = machine.call("watch", "lambda", *AWS)
     assert out.endswith("lambda: finished\n")
+    out, _ = machine.call("doctor", *AWS, "--clients", "3")
+    assert "problem" not in out
     machine.call("export", "lambda", *AWS, "--out", "model.safetensors")
     assert (machine.folder / "model.safetensors").stat().st_size > 80_000
     # One cold start before that and one after it: no client has brought it to an end.

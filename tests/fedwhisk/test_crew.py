@@ -1,0 +1,95 @@
+import subprocess
+import sys
+
+import pytest
+
+from fedclient.environment import ClientConfig
+from fedwhisk import crew
+from fedwhisk.crew import Crew
+from fedwhisk.errors import OperatorError
+from fedwhisk.home import Home, locked
+
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from fedwhisk.home import locked
+with locked(Path(sys.argv[1])) as file:
+    file.write(str(os.getpid()))
+    file.flush()
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    home = Home(tmp_path / "home")
+    home.make()
+    return home
+
+
+def config(**more: object) -> ClientConfig:
+    return ClientConfig("http://h/fed", "host", "token", **more)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "names"),
+    [
+        ("host", 1, ["host-0"]),
+        ("host", 3, ["host-0", "host-1", "host-2"]),
+        ("ns/pod", 2, ["ns-pod-0", "ns-pod-1"]),
+    ],
+)
+def test_names_are_one_name_and_a_number(name, count, names) -> None:
+    wanted = Crew(ClientConfig("http://h/fed", name, "token"), count, 1)
+    assert wanted.names == names
+
+
+def test_names_have_numbers_of_one_width() -> None:
+    assert Crew(config(), 11, 1).names[::10] == ["host-00", "host-10"]
+
+
+def test_the_word_to_start_says_what_the_environment_said(tmp_path) -> None:
+    wanted = Crew(config(experiment="e", data_dir=tmp_path, stay=True), 2, 1)
+    start = wanted.start(tmp_path / "logs")
+    assert (start.base_url, start.experiment) == ("http://h/fed", "e")
+    assert (start.names, start.at_once, start.stay) == (["host-0", "host-1"], 1, True)
+    assert start.data_dir == str(tmp_path)
+
+
+def test_where_no_clients_run_there_are_none_to_end(home) -> None:
+    assert crew.running(home) is None
+    assert crew.stop(home) is None
+
+
+def test_a_file_whose_process_was_killed_means_nothing(home) -> None:
+    (home.path / "clients.pid").write_text("1")
+    assert crew.running(home) is None
+    assert crew.stop(home) is None
+
+
+def test_stopping_ends_the_process_that_holds_the_file(home) -> None:
+    file = home.path / "clients.pid"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, file], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        assert crew.running(home) == holder.pid
+        with pytest.raises(OperatorError, match=f"process {holder.pid}"):
+            crew.detach([], home)
+        assert crew.stop(home) == holder.pid
+        assert holder.wait(30) < 0
+    assert crew.running(home) is None
+
+
+def test_a_lock_is_one_processs_at_a_time(home) -> None:
+    file = home.path / "some.lock"
+    with locked(file), pytest.raises(BlockingIOError), locked(file):
+        pass
+    with locked(file):
+        pass
+
+
+def test_clients_in_the_background_that_cannot_start_say_why(home) -> None:
+    with pytest.raises(OperatorError, match="ended at once: error: --on embedded"):
+        crew.detach(["deploy", "--on", "embedded"], home)
