@@ -7,68 +7,23 @@ only, and `advance_round`, which moves on what is overdue anyway.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-import msgspec
-
 from fedclient.connect import connect
-from fedclient.transport import Message, NoAnswer, Transport
+from fedclient.transport import Message
 from fedcore import tokens
-from fedcore.adapters.routes import ROUTES, Route
+from fedcore.adapters.routes import ROUTES
 from fedcore.adapters.serving import BUILD_HEADER, JSON, TOKEN_HEADER
 from fedwhisk.doctor import Finding, ok, problem, warning
+from fedwhisk.doctor_answers import DEPLOY, NO_ANSWER, Answer, ask, explain, knock
 
 SKEW_S = 30.0
 """Clocks that are further apart make logs hard to read and, at hours, TLS fail."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-NO_ANSWER = 0
-"""Stands for the status of an answer that never came."""
-
-
-class Error(msgspec.Struct, frozen=True):
-    """What our errors say."""
-
-    code: str
-    message: str
-
-
-class ErrorBody(msgspec.Struct, frozen=True):
-    """The body of our errors; the platform's look otherwise."""
-
-    error: Error
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came of one call.
-
-    Attributes:
-        status: the HTTP status, or NO_ANSWER.
-        error: our error, None where it is none or not ours.
-        why: why there was no answer.
-        headers: by their names in lower case.
-        sent: when the call was made, in seconds since the epoch.
-        seconds: how long it took.
-    """
-
-    status: int
-    error: Error | None = None
-    why: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    sent: float = 0.0
-    seconds: float = 0.0
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether an action of ours gave it, not the platform."""
-        return self.status == 200 or self.error is not None
 
 
 def examine(base_url: str, secret: bytes, build: str) -> Iterator[Finding]:
@@ -89,46 +44,10 @@ def examine(base_url: str, secret: bytes, build: str) -> Iterator[Finding]:
         yield from judge_settings(first)
         knocks = {name: knock(transport, route) for name, route in ROUTES.items()}
         yield judge_actions(knocks, build)
-        if first.status == 200 or _code(first) == "unknown_experiment":
+        if first.status == 200 or first.code == "unknown_experiment":
             headers = {TOKEN_HEADER: token, "content-type": JSON}
             sweep = Message("advance_round", "POST", body=b"{}", headers=headers)
             yield judge_sequence(ask(transport, sweep))
-
-
-def knock(transport: Transport, route: Route) -> Answer:
-    """Call an action as nobody, with a field that no action has: it must refuse."""
-    if route.method == "GET":
-        return ask(transport, Message(route.action, "GET", query={"knock": "true"}))
-    headers = {"content-type": JSON}
-    body = b'{"knock": true}'
-    return ask(transport, Message(route.action, "POST", body=body, headers=headers))
-
-
-def ask(transport: Transport, message: Message) -> Answer:
-    """Make one call, whatever comes of it."""
-    sent = time.time()
-    try:
-        reply = transport.send(message)
-    except NoAnswer as error:
-        return Answer(NO_ANSWER, why=str(error), sent=sent)
-    return Answer(
-        status=reply.status,
-        error=_our_error(reply.body),
-        headers=reply.headers,
-        sent=sent,
-        seconds=time.time() - sent,
-    )
-
-
-def _our_error(body: bytes) -> Error | None:
-    try:
-        return msgspec.json.decode(body, type=ErrorBody).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
-def _code(answer: Answer) -> str:
-    return answer.error.code if answer.error else ""
 
 
 def judge_url(base_url: str, answer: Answer) -> Finding:
@@ -171,7 +90,7 @@ def judge_clock(answer: Answer) -> Iterator[Finding]:
 
 def judge_settings(status: Answer) -> Iterator[Finding]:
     """What the answer to the operator's `status` tells of secret and database."""
-    code = _code(status)
+    code = status.code
     message = status.error.message if status.error else ""
     if code == "misconfigured":
         advice = "set it in .env and deploy again"
@@ -205,7 +124,7 @@ def judge_actions(answers: Mapping[str, Answer], build: str) -> Finding:
         missing = [name for name in silent if answers[name].status == 404]
         if missing:
             found = f"not deployed: {', '.join(missing)}"
-            return problem("actions", found, "`make deploy`; see that BASE_URL fits")
+            return problem("actions", found, f"{DEPLOY}; see that BASE_URL fits")
         found, advice = explain(silent[0], answers[silent[0]])
         return problem("actions", found, advice)
     builds = {
@@ -230,22 +149,3 @@ def judge_sequence(answer: Answer) -> Finding:
         return problem("sequence", message, "read its activation's logs")
     found, advice = explain("advance_round", answer)
     return problem("sequence", found, advice)
-
-
-def explain(action: str, answer: Answer) -> tuple[str, str]:
-    """What the platform's own answer means, and what to do about it."""
-    activation = answer.headers.get("x-openwhisk-activation-id", "")
-    look = f"`wsk activation get {activation}`" if activation else "the platform's logs"
-    meanings = {
-        NO_ANSWER: (answer.why, "check the way to the host"),
-        202: ("no answer within 60 s", f"look at {look}"),
-        404: ("not deployed", "`make deploy`; see that BASE_URL fits"),
-        413: ("too large for the platform", "check the gateway's limits"),
-        429: (
-            "the namespace's calls of this minute are spent",
-            "wait a minute; if it stays so, raise the platform's calls a minute",
-        ),
-    }
-    crashed = (f"crashed or timed out (HTTP {answer.status})", f"look at {look}")
-    found, advice = meanings.get(answer.status, crashed)
-    return f"{action}: {found}", advice

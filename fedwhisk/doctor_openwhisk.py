@@ -14,8 +14,8 @@ from fedwhisk.platform import MANIFEST, PACKAGE
 FEW_AT_ONCE = 10
 """Calls at once below which clients get in each other's way."""
 
-UNTOLD = "60"
-"""What the actions go by where CALLS_PER_MINUTE is not bound."""
+STOCK = 60
+"""Calls a minute that the actions go by where CALLS_PER_MINUTE is empty or 0."""
 
 
 def examine(apihost: str, auth: str, clients: int) -> Iterator[Finding]:
@@ -36,12 +36,38 @@ def examine(apihost: str, auth: str, clients: int) -> Iterator[Finding]:
             if package is None:
                 found = f"namespace {namespace} has no package {PACKAGE}"
                 yield problem("package", found, "`make deploy`")
+                yield judge_kind(host)
                 return
             yield judge_package(host, package)
-            allowed = host.call("GET", "/api/v1/namespaces/_/limits")
-            yield from judge_limits(package, allowed, clients)
+            yield from judge_limits(package, *allowances(host), clients)
         except DeployError as error:
             yield problem("apihost", str(error), "check APIHOST and AUTH in .env")
+
+
+def judge_kind(host: Host) -> Finding:
+    """Whether the host could run the zips."""
+    offered = [each["kind"] for each in host.call("GET", "/")["runtimes"]["python"]]
+    actions = parse_manifest(MANIFEST)[PACKAGE].actions.values()
+    wanted = {action.runtime for action in actions}
+    found = f"the host offers {', '.join(sorted(offered))}"
+    if wanted <= {*offered}:
+        return ok("kind", found)
+    return problem(
+        "kind",
+        f"{found}; the manifest wants {', '.join(sorted(wanted))}",
+        "change `runtime:` in the manifest and build for that Python, or set "
+        "ACTIONS_IMAGE",
+    )
+
+
+def allowances(host: Host) -> tuple[int, int]:
+    """The calls a minute and the calls at once that are allowed to the namespace."""
+    stock = host.call("GET", "/")["limits"]
+    own = host.call("GET", "/api/v1/namespaces/_/limits")  # older hosts tell no stock
+    return (
+        own.get("invocationsPerMinute", stock["actions_per_minute"]),
+        own.get("concurrentInvocations", stock["concurrent_actions"]),
+    )
 
 
 def judge_package(host: Host, package: dict[str, Any]) -> Finding:
@@ -71,12 +97,10 @@ def odd_limits(host: Host, wanted: ManifestPackage, name: str) -> Iterator[str]:
 
 
 def judge_limits(
-    package: dict[str, Any], allowed: dict[str, Any], clients: int
+    package: dict[str, Any], most: int, at_once: int, clients: int
 ) -> Iterator[Finding]:
     """Whether the budget that clients go by is the platform's, and is enough."""
-    bound = {each["key"]: each["value"] for each in package["parameters"]}
-    told = int(bound.get("CALLS_PER_MINUTE") or UNTOLD) or int(UNTOLD)
-    most, at_once = allowed["invocationsPerMinute"], allowed["concurrentInvocations"]
+    told = budget_told(package)
     if told > most:
         yield problem(
             "limits",
@@ -92,3 +116,13 @@ def judge_limits(
     else:
         yield ok("limits", f"{most} calls a minute and {at_once} at once are allowed")
     yield judge_budget(min(told, most), clients)
+
+
+def budget_told(package: dict[str, Any]) -> int:
+    """The calls a minute that are bound to the package; no number counts as none.
+
+    (The actions themselves refuse to work with such a one, and say so.)
+    """
+    bound = {each["key"]: str(each["value"]) for each in package["parameters"]}
+    told = bound.get("CALLS_PER_MINUTE", "")
+    return (int(told) if told.isdecimal() else 0) or STOCK

@@ -190,6 +190,7 @@ def test_an_empty_host_and_one_that_is_down_are_problems(patient):
         findings = examined(patient, code=1)
         assert findings["actions"]["found"].startswith("not deployed: ")
         assert findings["package"]["found"] == "namespace guest has no package fedwhisk"
+        assert findings["kind"]["grade"] == "ok"
     findings = examined(patient, code=1)  # it has just gone down
     assert grades(findings) == {"url": "problem", "apihost": "problem"}
 
@@ -199,3 +200,9 @@ def test_https_to_a_host_without_it_is_a_problem_of_tls(patient):
     patient.environment["BASE_URL_OW"] = url
     found = examined(patient, code=1)["url"]
     assert "TLS" in found["advice"]
+
+
+def test_the_embedded_platform_is_as_healthy(machine):
+    out, _ = machine.call("doctor", "--json")
+    said = json.loads(out)
+    assert {each["check"]: each["grade"] for each in said["findings"]} == ALL_WELL

@@ -6,16 +6,13 @@ import pytest
 
 from fedwhisk.doctor import Grade, healthy, judge_budget, ok, problem, warning
 from fedwhisk.doctor_actions import (
-    NO_ANSWER,
-    Answer,
-    Error,
-    explain,
     judge_actions,
     judge_clock,
     judge_sequence,
     judge_settings,
     judge_url,
 )
+from fedwhisk.doctor_answers import NO_ANSWER, Answer, Error, explain
 from fedwhisk.doctor_openwhisk import judge_limits
 
 NOON = 1_800_000_000.0
@@ -159,13 +156,13 @@ def test_whatever_the_platform_says_is_explained(status):
 
 def limits(told: object, most: int, at_once: int = 30) -> dict[str, str]:
     package = {"parameters": [{"key": "CALLS_PER_MINUTE", "value": told}]}
-    allowed = {"invocationsPerMinute": most, "concurrentInvocations": at_once}
-    return {each.check: each.grade for each in judge_limits(package, allowed, 20)}
+    findings = judge_limits(package, most, at_once, clients=20)
+    return {each.check: each.grade for each in findings}
 
 
 def test_the_budget_that_clients_go_by_must_be_the_platforms():
     assert limits("60", 60) == {"limits": "ok", "budget": "ok"}
     assert limits("6000", 60) == {"limits": "problem", "budget": "ok"}
-    assert limits("", 60) == limits("0", 60) == limits("60", 60)
+    assert limits("", 60) == limits("0", 60) == limits("many", 60) == limits("60", 60)
     assert limits("6", 60) == {"limits": "ok", "budget": "warning"}
     assert limits("60", 60, at_once=2) == {"limits": "warning", "budget": "ok"}

@@ -1,0 +1,112 @@
+"""What actions answer to a doctor, and what the platform's own words mean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from fedclient.transport import Message, NoAnswer, Transport
+from fedcore.adapters.routes import Route
+from fedcore.adapters.serving import JSON
+
+DEPLOY = "`make deploy` (on AWS `make deploy-aws`)"
+NO_ANSWER = 0
+"""Stands for the status of an answer that never came."""
+
+
+class Error(msgspec.Struct, frozen=True):
+    """What our errors say."""
+
+    code: str
+    message: str
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """The body of our errors; the platform's look otherwise."""
+
+    error: Error
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one call.
+
+    Attributes:
+        status: the HTTP status, or NO_ANSWER.
+        error: our error, None where it is none or not ours.
+        why: why there was no answer.
+        headers: by their names in lower case.
+        sent: when the call was made, in seconds since the epoch.
+        seconds: how long it took.
+    """
+
+    status: int
+    error: Error | None = None
+    why: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    sent: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether an action of ours gave it, not the platform."""
+        return self.status == 200 or self.error is not None
+
+    @property
+    def code(self) -> str:
+        """Our error's code; empty where there is none."""
+        return self.error.code if self.error else ""
+
+
+def knock(transport: Transport, route: Route) -> Answer:
+    """Call an action as nobody, with a field that no action has: it must refuse."""
+    if route.method == "GET":
+        return ask(transport, Message(route.action, "GET", query={"knock": "true"}))
+    headers = {"content-type": JSON}
+    body = b'{"knock": true}'
+    return ask(transport, Message(route.action, "POST", body=body, headers=headers))
+
+
+def ask(transport: Transport, message: Message) -> Answer:
+    """Make one call, whatever comes of it."""
+    sent = time.time()
+    try:
+        reply = transport.send(message)
+    except NoAnswer as error:
+        return Answer(NO_ANSWER, why=str(error), sent=sent)
+    return Answer(
+        status=reply.status,
+        error=_our_error(reply.body),
+        headers=reply.headers,
+        sent=sent,
+        seconds=time.time() - sent,
+    )
+
+
+def _our_error(body: bytes) -> Error | None:
+    try:
+        return msgspec.json.decode(body, type=ErrorBody).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def explain(action: str, answer: Answer) -> tuple[str, str]:
+    """What the platform's own answer means, and what to do about it."""
+    activation = answer.headers.get("x-openwhisk-activation-id", "")
+    look = f"`wsk activation get {activation}`" if activation else "the platform's logs"
+    meanings = {
+        NO_ANSWER: (answer.why, "check the way to the host"),
+        202: ("no answer within 60 s", f"look at {look}"),
+        404: ("not deployed", f"{DEPLOY}; see that BASE_URL fits"),
+        413: ("too large for the platform", "check the gateway's limits"),
+        429: (
+            "the namespace's calls of this minute are spent",
+            "wait a minute; if it stays so, raise the platform's calls a minute",
+        ),
+    }
+    crashed = (f"crashed or timed out (HTTP {answer.status})", f"look at {look}")
+    found, advice = meanings.get(answer.status, crashed)
+    return f"{action}: {found}", advice
