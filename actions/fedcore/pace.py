@@ -81,7 +81,7 @@ class Pace:
     def earliest_end(self, opened: float, target: int, of: int) -> float:
         """Return when a round of that target and cohort may end, by its turns alone."""
         if self.chunks == 1:
-            return opened + self.round_s * target / of
+            return opened + self.round_s * target / max(1, of)
         return opened + (2 * self.chunks - 1) * self._seconds(of + 1, CHUNKS)
 
     @property
@@ -208,6 +208,7 @@ def expected_end(
         return by_habit
     by_progress = opened + elapsed * target / done
     if usual_s is None:
-        # The first updates of a round come late: half the way, then look again.
-        return now + (by_progress - now) / 2
+        # The first updates of a round come late, and then many at once where clients
+        # train side by side: go half the way, but not too far, then look again.
+        return min(now + (by_progress - now) / 2, now + elapsed / 2)
     return min(by_habit, by_progress) if by_habit > now else by_progress

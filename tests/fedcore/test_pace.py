@@ -123,6 +123,8 @@ def test_the_end_of_a_round_is_guessed_from_progress_and_habit() -> None:
 
     assert end(0, None) == 15.0  # nothing known: a little later each time
     assert end(5, None) == 15.0  # half done after 10 s: half the way to 20 s
+    assert end(1, None) == 15.0  # no more than that: others may follow at once
+    assert end(9, None) < 11.0
     assert end(0, 30.0) == 30.0  # nothing done: as usual
     assert end(5, 30.0) == 20.0  # faster than usual
     assert end(2, 30.0) == 30.0  # no earlier than usual, though progress says 50 s

@@ -11,7 +11,7 @@ import statistics
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,13 +33,24 @@ AT_ONCE = 30
 ROUND_TRIP_S = 0.004
 EXAMPLES = 10
 
-TrainS = Callable[[int, int, random.Random], float]
-"""Seconds of training by client, round and chance; infinite for one that dies."""
+
+@dataclass(frozen=True)
+class Training:
+    """One client's work in a round, about to begin at `now`."""
+
+    client: int
+    round: int
+    now: float
+    rng: random.Random
 
 
-def steady(client: int, number: int, rng: random.Random) -> float:
+TrainS = Callable[[Training], float]
+"""How many seconds a training takes; infinite where the client dies of it."""
+
+
+def steady(training: Training) -> float:
     """Clients that differ by a fifth."""
-    return rng.uniform(2.7, 3.3)
+    return training.rng.uniform(2.7, 3.3)
 
 
 class Died(Exception):
@@ -59,6 +70,7 @@ class Scenario:
         cores: how many clients train at once; None is all.
         begins: when, within a wall-clock minute, the first client starts.
         values: values of the model (see `codec.CHUNK_VALUES`).
+        opens_s: when the experiment is started, after the first client.
         watched: whether an operator watches.
         seed: of all that is left to chance.
     """
@@ -74,6 +86,7 @@ class Scenario:
     cores: int | None = None
     begins: float = 0.0
     values: int = 2
+    opens_s: float = 0.0
     watched: bool = True
     seed: int = 0
 
@@ -180,6 +193,20 @@ class Federation:
     def run(self, limit_s: float = 400_000.0) -> Outcome:
         """Start the experiment and its clients; return what came of it."""
         scenario = self.scenario
+        if scenario.opens_s:
+            self.time.start(self._open, after=scenario.opens_s)
+        else:
+            self._open()
+        for number in range(scenario.clients):
+            name = f"fl/fl-clients-{number}"
+            delay = start_delay(name, scenario.spread_s)
+            self.time.start(lambda name=name: self._live(name), after=delay)
+        started = self.time.now
+        self.time.run(lambda: self._left == 0, limit_s)
+        return self._outcome(self.time.now - started)
+
+    def _open(self) -> None:
+        scenario = self.scenario
         self.world.now = self.time.now
         self.world.start(
             clients=scenario.clients,
@@ -187,19 +214,13 @@ class Federation:
             rounds=scenario.rounds,
             **({"evaluate": True} | scenario.more),
         )
-        for number in range(scenario.clients):
-            name = f"fl/fl-clients-{number}"
-            delay = start_delay(name, scenario.spread_s)
-            self.time.start(lambda name=name: self._live(name), after=delay)
         if scenario.watched:
             self.time.start(self._watch)
-        started = self.time.now
-        self.time.run(lambda: self._left == 0, limit_s)
-        return self._outcome(self.time.now - started)
 
     def train(self, index: int, number: int) -> None:
         """Be busy for as long as the scenario says."""
-        seconds = self.scenario.train_s(index, number, self.rng)
+        training = Training(index, number, self.time.now, self.rng)
+        seconds = self.scenario.train_s(training)
         if seconds == float("inf"):
             raise Died
         self.time.sleep(seconds)
@@ -231,13 +252,12 @@ class Federation:
             clock=clock,
             train_slot=self._slot,
             fleet_s=self.scenario.spread_s,
+            stay=self.scenario.opens_s > 0,
         )
-        try:
-            loop.run()
-        except Died:
-            pass
-        finally:
-            self._left -= 1
+        with suppress(Died):
+            while not loop.outcome:
+                sleep(loop.step() or 0.0)
+        self._left -= 1
 
     def _slot(self) -> AbstractContextManager[None]:
         return self._slots.slot() if self._slots else nullcontext()

@@ -26,7 +26,7 @@ from fedcore.messages import (
     Wait,
 )
 from fedcore.services import Services
-from fedcore.store.store import EVALUATION_TRIES
+from fedcore.store.store import EVALUATION_S, EVALUATION_TRIES
 
 ENDED = (ExperimentState.FINISHED, ExperimentState.STOPPED)
 
@@ -112,11 +112,14 @@ def _evaluation(
         seen = record.evaluation
         if seen.attempts >= EVALUATION_TRIES or seen.until > now:
             continue
-        if services.store.claim_evaluation(experiment, record, index, now):
+        chunks = codec.chunk_count(experiment.parameters)
+        in_turn = scoring_turns(experiment, services)
+        until = now + EVALUATION_S + in_turn.first + chunks * in_turn.every
+        if services.store.claim_evaluation(experiment, record, index, now, until):
             return Evaluate(
                 version=record.number,
-                chunks=codec.chunk_count(experiment.parameters),
-                turns=scoring_turns(experiment, services),
+                chunks=chunks,
+                turns=in_turn,
                 model=_whole_model(experiment, record.number, services),
             )
     if experiment.state in ENDED and any(_may_be_scored(each, now) for each in waiting):

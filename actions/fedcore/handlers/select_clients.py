@@ -18,7 +18,9 @@ from fedcore.documents import (
 )
 from fedcore.handlers.action import Action, Caller, Role
 from fedcore.handlers.advancing import serve_each
+from fedcore.handlers.waiting import pace
 from fedcore.messages import Advanced, AdvanceRound
+from fedcore.pace import Pace
 from fedcore.rules import Event
 from fedcore.services import Services
 from fedcore.settings import ExperimentSettings
@@ -79,12 +81,13 @@ def _grow(experiment: Experiment, now: float, services: Services) -> None:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Who may be drawn now, and how the last rounds went."""
+    """Who may be drawn now, how the last rounds went, and the pace of the next."""
 
     settings: ExperimentSettings
     clients: Sequence[Client]
     history: Sequence[RoundRecord]
     now: float
+    pace: Pace
 
     def draw(
         self, number: int, *, attempt: int = 1, present: Sequence[int] = ()
@@ -109,12 +112,17 @@ class Candidates:
         )
 
     def deadline(self, cohort: Sequence[int]) -> float:
-        """Count from the latest promised return: a sleeper burns no attempt."""
+        """Count from the latest promised return: a sleeper burns no attempt.
+
+        Nor does a cohort whose calls alone take longer, as they wait for their turns.
+        """
+        of = len(cohort)
+        turns_end = self.pace.earliest_end(self.now, of, of)
         promised = (client.due for client in self.clients if client.index in cohort)
         recent = self.history[-RECENT_ROUNDS:]
         lately = [record.quorum_s for record in recent if record.number > 0]
         seconds = selection.deadline_s(self.settings, lately)
-        return max(self.now, *promised, 0.0) + seconds
+        return max(turns_end, *promised) + seconds
 
 
 def _candidates(experiment: Experiment, now: float, services: Services) -> Candidates:
@@ -124,6 +132,7 @@ def _candidates(experiment: Experiment, now: float, services: Services) -> Candi
         clients=[each for each in clients if not experiment.shuts_out(each.index)],
         history=services.store.last_rounds(experiment, selection.HISTORY),
         now=now,
+        pace=pace(experiment, services),
     )
 
 

@@ -8,6 +8,7 @@ rounds start soon, and calls that would learn nothing are not made.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fedcore import codec
 from fedcore.documents import Experiment, ExperimentState, RoundState
@@ -35,7 +36,10 @@ def pace(experiment: Experiment, services: Services) -> Pace:
 def turns(experiment: Experiment, index: int, services: Services) -> Turns:
     """Return when a client of the live round may make the calls of its work."""
     live = experiment.live
-    return pace(experiment, services).work_turns(
+    paced = pace(experiment, services)
+    if experiment.layout is None:
+        paced = replace(paced, chunks=2)  # or more: only who makes the model knows
+    return paced.work_turns(
         services.clock(), live.opened, live.cohort.index(index), len(live.cohort)
     )
 
@@ -72,25 +76,42 @@ def _after(experiment: Experiment, index: int, now: float, services: Services) -
     if experiment.state is ExperimentState.FAILED:
         return paced.failed_after(now, place)
     lately = services.store.recent_durations(experiment)
+    end = _end(experiment, now, lately, paced, services)
     enrolled = _enrolled(experiment, services)
     expecting = _expecting(experiment, enrolled)
-    if experiment.state is ExperimentState.ENROLLING:
-        end = _enrolment_end(experiment, now, services)
-        opening = [*expecting, *_lot(experiment, experiment.live.number + 2, enrolled)]
-        end = min(end, now + SOON_S) if index in opening else end
-    else:
-        end = _round_end(experiment, now, lately, paced)
     if index in expecting:
-        return paced.turn_after(now, end, expecting.index(index) / len(expecting))
+        soon = _sooner(experiment, now, end, now + SOON_S)
+        return paced.turn_after(now, soon, expecting.index(index) / len(expecting))
     # Rounds that turn out shorter are worse than a call too many.
     usual_s = max(min(lately, default=0.0), paced.round_s)
-    next_number = experiment.live.number + 1
-    found = next_turn(experiment.settings, next_number, index, enrolled)
+    number = experiment.live.number + 1
+    found = next_turn(experiment.settings, number, index, enrolled)
     if found is None:
-        left = max(0, experiment.settings.rounds - experiment.live.number)
+        left = max(0, experiment.settings.rounds - number + 1)
         return paced.news_after(now, end + left * usual_s, place)
     later, place = found
-    return paced.turn_after(now, end + later * usual_s, place)
+    soon = _sooner(experiment, now, end, now + SOON_S if later == 1 else end)
+    return paced.turn_after(now, soon + later * usual_s, place)
+
+
+def _end(
+    experiment: Experiment,
+    now: float,
+    lately: Sequence[float],
+    paced: Pace,
+    services: Services,
+) -> float:
+    """Guess when the live round ends; or when enrolment does, before round 0."""
+    if experiment.state is ExperimentState.ENROLLING:
+        return _enrolment_end(experiment, now, services)
+    return _round_end(experiment, now, lately, paced)
+
+
+def _sooner(experiment: Experiment, now: float, end: float, soon: float) -> float:
+    """Trust no guess about enrolment by more than half: the last may come at once."""
+    if experiment.state is not ExperimentState.ENROLLING:
+        return end
+    return min(now + (end - now) / 2, soon)
 
 
 def _expecting(experiment: Experiment, enrolled: int) -> Sequence[int]:
@@ -118,13 +139,8 @@ def _enrolment_end(experiment: Experiment, now: float, services: Services) -> fl
     first = services.store.first_enrolled(experiment)
     if first is None or experiment.live.number >= 0:
         return now + SHORTEST_WAIT_S
-    return expected_end(
-        opened=first,
-        now=now,
-        done=services.store.enrolled(experiment),
-        target=experiment.settings.starts_with,
-        usual_s=None,
-    )
+    done = services.store.enrolled(experiment)
+    return first + (now - first) * experiment.settings.starts_with / max(1, done)
 
 
 def _round_end(

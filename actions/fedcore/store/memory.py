@@ -107,7 +107,14 @@ def _copy(value: T) -> T:
 
 
 def _matches(document: Document, where: Where) -> bool:
-    return all(_holds(_at(document, path), wanted) for path, wanted in where.items())
+    for path, wanted in where.items():
+        value = _at(document, path) if "." in path else document.get(path, _MISSING)
+        if type(value) is type(wanted) is str:  # most filters, without detours
+            if value != wanted:
+                return False
+        elif not _holds(value, wanted):
+            return False
+    return True
 
 
 def _at(document: Document, path: str) -> Any:

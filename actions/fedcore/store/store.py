@@ -36,7 +36,7 @@ RECENT_ROUNDS = 3
 
 EVALUATION_TRIES = 3
 EVALUATION_S = 120.0
-"""Seconds that a client may take to score a version before another one is asked."""
+"""Seconds that a client may take to score a version, once it has its chunks."""
 
 T = TypeVar("T")
 
@@ -304,7 +304,12 @@ class Store:
         return [_read(document, RoundRecord) for document in found]
 
     def claim_evaluation(
-        self, experiment: Experiment, record: RoundRecord, index: int, now: float
+        self,
+        experiment: Experiment,
+        record: RoundRecord,
+        index: int,
+        now: float,
+        until: float,
     ) -> bool:
         """Give the scoring of a version to a client; False when someone else has it."""
         seen: EvaluationState = record.evaluation
@@ -315,7 +320,7 @@ class Store:
             "evaluation.until": {"$lte": now},
         }
         change: Change = {
-            "$set": {"evaluation.until": now + EVALUATION_S},
+            "$set": {"evaluation.until": until},
             "$inc": {"evaluation.attempts": 1},
             "$addToSet": {"evaluation.asked": index},
         }

@@ -1,0 +1,118 @@
+"""The promise of the pace: on stock limits no call is refused, and all finishes."""
+
+from __future__ import annotations
+
+import random
+import statistics
+
+import pytest
+
+from fedcore import codec
+from tests.pace.federation import Outcome, Scenario, Training, TrainS, simulate
+
+
+def spread_s(clients: int) -> float:
+    """The spread of first calls that the chart's values advise."""
+    return 10 if clients <= 30 else 2 * clients
+
+
+def uneven(training: Training) -> float:
+    """Devices of all kinds."""
+    return training.rng.uniform(5, 60)
+
+
+def instant(training: Training) -> float:
+    """Training that takes next to nothing: calls are all there is."""
+    return 0.02
+
+
+def in_step(training: Training) -> float:
+    """Whoever trains ends at the same moment, every five minutes."""
+    return 300 - training.now % 300
+
+
+def stock(clients: int, per_round: int, train_s: TrainS, **more: object) -> Scenario:
+    options: dict[str, object] = {"rounds": 3, "spread_s": spread_s(clients)}
+    return Scenario(clients, per_round, train_s=train_s, **(options | more))  # type: ignore[arg-type]
+
+
+def keeps_the_promise(outcome: Outcome) -> bool:
+    assert outcome.state == "finished"
+    assert outcome.accepted == outcome.trained  # nobody worked in vain
+    return outcome.refused == 0
+
+
+SMALL = [(1, 1), (2, 1), (2, 2), (3, 2), (5, 5), (10, 3), (10, 10), (20, 10), (20, 20)]
+
+
+@pytest.mark.parametrize("begins", [0, 20, 40, 55])
+@pytest.mark.parametrize("train_s", [instant, uneven, in_step])
+@pytest.mark.parametrize(("clients", "per_round"), SMALL)
+def test_no_call_is_refused(clients, per_round, train_s, begins) -> None:
+    scenario = stock(clients, per_round, train_s, begins=begins, seed=begins)
+    assert keeps_the_promise(simulate(scenario))
+
+
+@pytest.mark.parametrize(
+    ("clients", "per_round", "train_s"),
+    [
+        (50, 5, instant),
+        (50, 25, in_step),
+        (50, 50, uneven),
+        (100, 10, uneven),
+        (100, 100, in_step),
+        (300, 10, instant),
+        (300, 100, uneven),
+        (1000, 10, uneven),
+    ],
+)
+def test_no_call_is_refused_in_large_federations(clients, per_round, train_s) -> None:
+    rounds = 2 if clients > 300 else 3
+    assert keeps_the_promise(
+        simulate(stock(clients, per_round, train_s, rounds=rounds, begins=50))
+    )
+
+
+@pytest.mark.parametrize(
+    ("clients", "per_round", "chunks"),
+    [(1, 1, 8), (3, 2, 100), (5, 3, 24), (20, 10, 8), (20, 10, 2), (50, 25, 3)],
+)
+def test_no_call_is_refused_for_models_of_many_chunks(
+    clients, per_round, chunks, monkeypatch
+) -> None:
+    monkeypatch.setattr(codec, "CHUNK_VALUES", 4)
+    scenario = stock(clients, per_round, uneven, values=4 * chunks, rounds=2)
+    outcome = simulate(scenario)
+    assert keeps_the_promise(outcome)
+    assert outcome.calls["submit_update"] == chunks * (1 + outcome.accepted)
+    scored = 3  # versions, each fetched by one who scores it
+    assert outcome.calls["get_model"] == chunks * (outcome.accepted + scored)
+
+
+@pytest.mark.parametrize("clients", [20, 200])
+def test_no_call_is_refused_while_clients_wait_for_an_experiment(clients) -> None:
+    scenario = stock(clients, 10, uneven, opens_s=1500.0, rounds=2)
+    outcome = simulate(scenario)
+    assert keeps_the_promise(outcome)
+    assert outcome.calls["subscribe"] >= 2 * clients
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_call_is_refused_when_some_die(seed) -> None:
+    def some_die(training: Training) -> float:
+        return float("inf") if training.client % 7 == seed else uneven(training)
+
+    scenario = stock(20, 10, some_die, rounds=4, seed=seed, more={"deadline_s": 120})
+    outcome = simulate(scenario)
+    assert (outcome.refused, outcome.state) == (0, "finished")
+
+
+def test_the_budget_is_used() -> None:
+    outcome = simulate(stock(20, 10, instant, rounds=10))
+    assert outcome.busiest_minute > 30
+    assert statistics.median(outcome.round_s) < 50  # 31 calls at 0.68 a second: 45.6
+
+
+def test_a_run_is_replayed_by_its_seed() -> None:
+    scenario = stock(10, 5, uneven, seed=random.Random(4).randrange(99))
+    assert simulate(scenario).report == simulate(scenario).report
