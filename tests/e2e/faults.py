@@ -271,22 +271,21 @@ def federation(
     """Start an experiment and its clients; end them, and all mischief, at the end."""
     folder = deployment.folder / name
     (folder / "logs").mkdir(parents=True)
-    chosen = ExperimentSettings(
-        task=f"{WALK}:{task}",
-        **{"clients": 3, "per_round": 2, "rounds": 3, "evaluate": False} | settings,
-    )
+    few = {"clients": 3, "per_round": 2, "rounds": 3, "evaluate": False, "claim_s": 2}
+    chosen = ExperimentSettings(task=f"{WALK}:{task}", **few | settings)
     with deployment.operator() as operator:
         operator.start(name, msgspec.to_builtins(chosen))
     pool = ClientPool(chosen.task, data_dir=folder, logs=folder / "logs")
     running = Federation(deployment, name, chosen, folder, pool)
+    names = [f"client-{number}" for number in range(chosen.clients)]
     try:
         pool.warm_up()
         pool.start(
             Start(
                 base_url=deployment.base_url,
                 experiment=name,
-                enrolment_token=tokens.enrolment_token(SECRET),
-                names=[f"client-{number}" for number in range(chosen.clients)],
+                names=names,
+                enrolment_tokens=dict.fromkeys(names, tokens.enrolment_token(SECRET)),
                 at_once=chosen.clients,
                 data_dir=str(folder),
                 logs=str(folder / "logs"),
