@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 
 from fedcore.documents import Experiment, ExperimentState
 from fedcore.errors import Forbidden
 from fedcore.handlers.action import Caller, Role
 from fedcore.messages import Advanced, AdvanceRound
 from fedcore.services import Services
+
+SWEPT_S = 3600.0
+"""How long a finished experiment is still swept: no request of its clients lives on."""
 
 
 def serve_each(
@@ -17,7 +20,7 @@ def serve_each(
     caller: Caller,
     services: Services,
 ) -> Advanced:
-    """Take a step in the experiment that is named, or else in all that run.
+    """Take a step in the experiment that is named, or else in all that run or did.
 
     Raises:
         Forbidden: a client names no experiment.
@@ -28,9 +31,14 @@ def serve_each(
     return Advanced(experiment=request.experiment, round=number)
 
 
-def _served(caller: Caller, services: Services) -> Sequence[Experiment]:
+def _served(caller: Caller, services: Services) -> Iterator[Experiment]:
     if caller.experiment is not None:
-        return [caller.experiment]
+        yield caller.experiment
+        return
     if caller.role is Role.CLIENT:
         raise Forbidden("advance_round: a client must name its experiment")
-    return services.store.experiments(ExperimentState.RUNNING)
+    states = (ExperimentState.RUNNING, ExperimentState.FINISHED)
+    now = services.clock()
+    for experiment in services.store.experiments(*states):
+        if experiment.ended is None or now - experiment.ended < SWEPT_S:
+            yield experiment

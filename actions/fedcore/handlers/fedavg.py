@@ -48,8 +48,11 @@ def aggregate(experiment: Experiment, services: Services) -> None:
         # if not, nothing is published, and the next one to advance tries again.
         LOG.warning("experiment %s: %s", experiment.name, error)
         return
-    services.store.apply(rules.close(claimed, services.clock(), distances))
-    services.store.drop_uploads_through(claimed, live.number)
+    closing = rules.close(claimed, services.clock(), distances)
+    after = services.store.apply(closing) or services.store.reread(claimed)
+    # Not closed: it was stopped meanwhile, and needs its uploads when it is resumed.
+    if rules.has_closed(after, live.number):
+        services.store.drop_uploads_through(claimed, live.number)
 
 
 def _frozen(experiment: Experiment, services: Services) -> Experiment:
