@@ -59,8 +59,8 @@ class Crew:
         return Start(
             base_url=self.config.base_url,
             experiment=self.config.experiment,
-            enrolment_token=self.config.enrolment_token,
             names=self.names,
+            enrolment_tokens=dict.fromkeys(self.names, self.config.enrolment_token),
             at_once=self.at_once,
             data_dir=str(data_dir.absolute()) if data_dir else None,
             logs=str(logs),

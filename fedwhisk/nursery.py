@@ -182,7 +182,7 @@ def _run(start: Start, name: str, slot: Slot, report: int) -> int:
     config = ClientConfig(
         base_url=start.base_url,
         name=name,
-        enrolment_token=start.enrolment_token,
+        enrolment_token=start.enrolment_tokens[name],
         experiment=start.experiment,
         data_dir=Path(start.data_dir) if start.data_dir else None,
         stay=start.stay,

@@ -15,8 +15,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         base_url: where the actions are.
         experiment: the experiment to join; None means the open one.
-        enrolment_token: lets them enrol.
         names: one client each.
+        enrolment_tokens: what lets each of them enrol, by its name.
         at_once: how many may train at the same moment.
         data_dir: the folder of data sets; None means those that ship with the client.
         logs: the folder for what the clients say.
@@ -26,8 +26,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
     base_url: str
     experiment: str | None
-    enrolment_token: str
     names: list[str]
+    enrolment_tokens: dict[str, str]
     at_once: int
     data_dir: str | None
     logs: str

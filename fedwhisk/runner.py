@@ -143,8 +143,11 @@ class Runner:
         return Start(
             base_url=platform.base_url,
             experiment=self._job.name,
-            enrolment_token=tokens.enrolment_token(platform.secret),
             names=names,
+            # A token each, so that experiments that ask for that take them, too.
+            enrolment_tokens={
+                name: tokens.enrolment_token(platform.secret, name) for name in names
+            },
             at_once=self._job.at_once,
             data_dir=str(data_dir.absolute()) if data_dir else None,
             logs=str(self._home.logs),

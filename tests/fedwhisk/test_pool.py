@@ -85,11 +85,12 @@ def wait_until(holds) -> None:
 
 
 def start_of(url, folder, count=2) -> Start:
+    names = [f"client-{n}" for n in range(count)]
     return Start(
         base_url=url,
         experiment="e",
-        enrolment_token="t",
-        names=[f"client-{n}" for n in range(count)],
+        names=names,
+        enrolment_tokens=dict.fromkeys(names, "t"),
         at_once=2,
         data_dir=None,
         logs=str(folder),
