@@ -13,13 +13,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
 from fedclient import preflight
 from fedclient.api import Refused, Unreachable
 from fedclient.environment import ClientConfig
+from fedcore import tokens
 from fedcore.settings import ExperimentSettings
 from fedwhisk.database import last_line
 from fedwhisk.errors import INTERRUPTED, OperatorError
@@ -40,11 +41,14 @@ class Crew:
         config: what they have in common; each one's name is this one's and a number.
         count: how many.
         at_once: how many may train at the same moment.
+        secret: the deployment's, if it is at hand: then each gets a token of its own,
+            which experiments may ask for.
     """
 
     config: ClientConfig
     count: int
     at_once: int
+    secret: bytes | None = field(default=None, repr=False)
 
     @property
     def names(self) -> list[str]:
@@ -53,6 +57,17 @@ class Crew:
         base = self.config.name.replace("/", "-")  # it names a log file, too
         return [f"{base}-{number:0{width}}" for number in range(self.count)]
 
+    def token(self, name: str) -> str:
+        """Return what lets a client enrol."""
+        if self.secret is None:
+            return self.config.enrolment_token
+        return tokens.enrolment_token(self.secret, name)
+
+    def first(self) -> ClientConfig:
+        """Return the settings of the first client."""
+        name = self.names[0]
+        return replace(self.config, name=name, enrolment_token=self.token(name))
+
     def start(self, logs: Path) -> Start:
         """Return the word that starts them."""
         data_dir = self.config.data_dir
@@ -60,7 +75,7 @@ class Crew:
             base_url=self.config.base_url,
             experiment=self.config.experiment,
             names=self.names,
-            enrolment_tokens=dict.fromkeys(self.names, self.config.enrolment_token),
+            enrolment_tokens={name: self.token(name) for name in self.names},
             at_once=self.at_once,
             data_dir=str(data_dir.absolute()) if data_dir else None,
             logs=str(logs),
@@ -81,7 +96,7 @@ def run(crew: Crew, home: Home, say: Callable[[str], None]) -> int:
     home.make()
     with _on_duty(home):
         pool = ClientPool(
-            _task(crew.config), data_dir=crew.config.data_dir, logs=home.logs
+            _task(crew.first()), data_dir=crew.config.data_dir, logs=home.logs
         )
         try:
             pool.warm_up()

@@ -33,7 +33,7 @@ TARGET = "local"
 CALLS_PER_MINUTE = 6000
 """The embedded platform's own call budget: 100 a second, for one machine's clients."""
 
-CONCURRENT_CALLS = 200
+FEWEST_AT_ONCE, MOST_AT_ONCE = 30, 200
 PROCESSES_PER_ACTION = 2
 """A call takes 10 ms once a process is warm: more of them only start more slowly."""
 
@@ -141,13 +141,23 @@ def remote(settings: Settings, where: Where) -> Platform:
     Raises:
         InputError: its URL or its secret is not set.
     """
-    name = "BASE_URL_OW" if where is Where.OPENWHISK else "BASE_URL_AWS"
-    base_url = getattr(settings, name.lower())
-    if not base_url:
-        raise InputError(f"{name}: not set, expected the URL of the actions")
+    url = base_url(settings, where)
     if not settings.fed_secret:
         raise InputError("FED_SECRET: not set, expected the deployment's secret")
-    return Platform(base_url.rstrip("/"), settings.fed_secret.encode())
+    return Platform(url, settings.fed_secret.encode())
+
+
+def base_url(settings: Settings, where: Where) -> str:
+    """Return where a real deployment's actions are.
+
+    Raises:
+        InputError: it is not set.
+    """
+    name = "BASE_URL_OW" if where is Where.OPENWHISK else "BASE_URL_AWS"
+    found: str = getattr(settings, name.lower())
+    if not found:
+        raise InputError(f"{name}: not set, expected the URL of the actions")
+    return found.rstrip("/")
 
 
 @contextmanager
@@ -245,7 +255,7 @@ def _host(limits: HostLimits, port: int, *, or_any: bool) -> Iterator[HostServer
             port=wanted,
             home=limits.home,
             invocations_per_minute=limits.calls_per_minute,
-            concurrent_invocations=CONCURRENT_CALLS,
+            concurrent_invocations=calls_at_once(limits.calls_per_minute),
             max_processes_per_action=PROCESSES_PER_ACTION,
         )
         return HostServer(settings, limits.hazard).start()
@@ -260,6 +270,11 @@ def _host(limits: HostLimits, port: int, *, or_any: bool) -> Iterator[HostServer
         yield host
     finally:
         host.close()
+
+
+def calls_at_once(calls_per_minute: int) -> int:
+    """Return half of a minute's calls, as OpenWhisk's 30 are of its 60, in bounds."""
+    return min(max(calls_per_minute // 2, FEWEST_AT_ONCE), MOST_AT_ONCE)
 
 
 def budget(settings: Settings) -> int:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,13 +17,15 @@ from fedwhisk.platform import Where
 
 if TYPE_CHECKING:
     from fedclient.environment import ClientConfig
-    from fedwhisk.config import Settings
 
 app = typer.Typer(help="Be clients on this machine.")
 
 Name = Annotated[
     str | None,
     typer.Option(help="The stable name, or what names begin with; FED_CLIENT_NAME."),
+]
+Experiment = Annotated[
+    str | None, typer.Option(help="The experiment to join; else the open one.")
 ]
 Count = Annotated[
     int | None,
@@ -37,7 +40,7 @@ Detach = Annotated[
 def client(
     context: typer.Context,
     name: Name = None,
-    experiment: options.Experiment = None,
+    experiment: Experiment = None,
     count: Count = None,
     detach: Detach = False,
     max_training: options.MaxTraining = None,
@@ -50,11 +53,11 @@ def client(
         _detach([] if count else ["--count", "1"])
         return
     given = {"FED_CLIENT_NAME": name, "FED_EXPERIMENT": experiment}
-    with _deployment(on) as variables:
+    with _deployment(on) as (variables, secret):
         config = _read(variables | {k: v for k, v in given.items() if v})
         if count is None:
-            raise SystemExit(_one(config))
-        raise SystemExit(_many(config, count, max_training or os.cpu_count() or 1))
+            raise SystemExit(_one(config, secret))
+        raise SystemExit(_many(config, count, max_training, secret))
 
 
 @app.command()
@@ -67,23 +70,29 @@ def stop() -> None:
     typer.echo("no clients run" if pid is None else f"ended (process {pid})")
 
 
-def _one(config: ClientConfig) -> int:
+def _one(config: ClientConfig, secret: bytes | None) -> int:
     from fedclient.process import run_client
+    from fedcore import tokens
 
+    if secret is not None:  # a token for this name is taken everywhere
+        token = tokens.enrolment_token(secret, config.name)
+        config = replace(config, enrolment_token=token)
     logging.basicConfig(
         format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO
     )
     return run_client(config)
 
 
-def _many(config: ClientConfig, count: int, at_once: int) -> int:
+def _many(
+    config: ClientConfig, count: int, at_once: int | None, secret: bytes | None
+) -> int:
     from fedwhisk import config as deployment
     from fedwhisk import crew
     from fedwhisk.home import Home
 
     home = Home(deployment.load().fedwhisk_home)
-    wanted = crew.Crew(config, count, at_once)
-    return crew.run(wanted, home, lambda line: typer.echo(line))
+    wanted = crew.Crew(config, count, at_once or os.cpu_count() or 1, secret)
+    return crew.run(wanted, home, typer.echo)
 
 
 def _detach(more: list[str]) -> None:
@@ -108,29 +117,30 @@ def _read(variables: Mapping[str, str]) -> ClientConfig:
 
 
 @contextmanager
-def _deployment(on: Where) -> Iterator[dict[str, str]]:
-    """Yield a client's environment for the deployment that was said."""
+def _deployment(on: Where) -> Iterator[tuple[dict[str, str], bytes | None]]:
+    """Yield a client's environment for the deployment that was said, and its secret.
+
+    The secret is None where it is not at hand, or where a token has been given.
+    """
     from fedwhisk import config
-    from fedwhisk.platform import reach
+    from fedwhisk.platform import base_url, reach
 
     settings = config.load()
     variables = config.variables()
-    if on is not Where.EMBEDDED:
-        other = "BASE_URL_AWS" if on is Where.OPENWHISK else "BASE_URL_OW"
-        yield variables | {other: ""} | _own_token(settings, variables)
+    if on is Where.EMBEDDED:
+        with reach(settings, on) as platform:
+            urls = {"BASE_URL_OW": platform.base_url, "BASE_URL_AWS": ""}
+            # Its secret is at hand, and so are its tokens.
+            yield variables | urls | _enrolment(platform.secret), platform.secret
         return
-    with reach(settings, on) as platform:
-        urls = {"BASE_URL_OW": platform.base_url, "BASE_URL_AWS": ""}
-        # The embedded platform's secret is at hand, and so are its tokens.
-        yield variables | urls | _enrolment(platform.secret)
-
-
-def _own_token(settings: Settings, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the token that the secret gives, where no other one has been given."""
+    base_url(settings, on)
+    variables["BASE_URL_AWS" if on is Where.OPENWHISK else "BASE_URL_OW"] = ""
     given = ("FED_ENROLMENT_TOKEN", "FED_ENROLMENT_TOKEN_FILE")
-    if settings.fed_secret and not any(variables.get(name) for name in given):
-        return _enrolment(settings.fed_secret.encode())
-    return {}
+    secret = settings.fed_secret.encode()
+    if secret and not any(variables.get(name) for name in given):
+        yield variables | _enrolment(secret), secret
+    else:
+        yield variables, None
 
 
 def _enrolment(secret: bytes) -> dict[str, str]:

@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from fedclient.environment import ClientConfig
+from fedcore.tokens import enrolment_token
 from fedwhisk import crew
 from fedwhisk.crew import Crew
 from fedwhisk.errors import OperatorError
@@ -93,3 +95,14 @@ def test_a_lock_is_one_processs_at_a_time(home) -> None:
 def test_clients_in_the_background_that_cannot_start_say_why(home) -> None:
     with pytest.raises(OperatorError, match="ended at once: error: --on embedded"):
         crew.detach(["deploy", "--on", "embedded"], home)
+
+
+def test_each_client_has_a_token_of_its_own_where_the_secret_is_at_hand() -> None:
+    secret = b"a secret of at least thirty-two bytes"
+    wanted = Crew(config(), 2, 1, secret)
+    found = wanted.start(Path("logs")).enrolment_tokens
+    assert found == {name: enrolment_token(secret, name) for name in wanted.names}
+    assert wanted.first().enrolment_token == found["host-0"]
+    assert secret.decode() not in repr(wanted)
+    given = Crew(config(), 2, 1).start(Path("logs")).enrolment_tokens
+    assert given == {"host-0": "token", "host-1": "token"}
