@@ -124,7 +124,7 @@ def installed(name: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", filter(installed, runtime()))
+@pytest.mark.parametrize("name", [*filter(installed, runtime())])
 def test_what_we_need_to_run_is_licensed_permissively(name) -> None:
     if name in APART or NVIDIAS.fullmatch(name):
         return
