@@ -13,7 +13,7 @@ import yaml
 
 CHART = Path(__file__).parents[2] / "helm" / "fl-clients"
 RELEASE = "fl-clients"
-PATIENCE_S = 900
+PATIENCE_S = 1800
 CLIENTS = "app.kubernetes.io/component=client"
 
 

@@ -15,7 +15,6 @@ from tests.cluster.experiments import (
     busy_pods,
     check_undisturbed,
     model_of,
-    wait_finished,
     wait_training,
 )
 from tests.cluster.fleet import Fleet, until
@@ -29,8 +28,7 @@ CLIENTS = 6
 SETTINGS = {
     "clients": CLIENTS,
     "per_round": CLIENTS,
-    "rounds": 7,
-    "epochs": 3,
+    "epochs": 2,
     "seed": 8,
     "deadline_s": 7200,
 }
@@ -39,17 +37,23 @@ Fault = Callable[[Fleet, Server, Report], None]
 
 
 def test_training_survives_what_clusters_do(new_fleet, server, operator, tmp_path):
-    plain = PlainRun(SETTINGS, tmp_path)
-    operator.start("hard", SETTINGS)
+    operator.start("hard", {**SETTINGS, "rounds": 1000})
     fleet = new_fleet("hard")
     fleet.install("--set", f"clients.count={CLIENTS},experiment.name=hard")
-    for number, fault in enumerate(FAULTS, 1):
-        fault(fleet, server, wait_training(operator, "hard", number))
-    report = wait_finished(operator, "hard")
+    number = 0
+    for fault in (deleted, killed_for_memory, api_away, drained, restarted):
+        report = wait_training(operator, "hard", number + 1)
+        number = report.live.round
+        fault(fleet, server, report)
+    wait_training(operator, "hard", number + 1)
+    operator.stop("hard")
+    report = operator.report("hard")
     check_undisturbed(report, updates=CLIENTS)
     assert report.enrolled == CLIENTS
+    assert report.version >= number
+    fleet.helm("uninstall")
+    plain = PlainRun({**SETTINGS, "rounds": report.version}, tmp_path)
     assert model_of(operator, "hard") == plain.model()
-    fleet.wait_rolled_out()
 
 
 def deleted(fleet: Fleet, server: Server, report: Report) -> None:
@@ -102,16 +106,12 @@ def drained(fleet: Fleet, server: Server, report: Report) -> None:
         assert len(fleet.ready()) == CLIENTS - 2
     finally:
         fleet.kubectl("uncordon", *nodes)
-    fleet.wait_ready(CLIENTS)
 
 
 def restarted(fleet: Fleet, server: Server, report: Report) -> None:
     """All are restarted, one after the other."""
     server.fedwhisk("clients", "restart", "-n", fleet.namespace)
     fleet.wait_rolled_out()
-
-
-FAULTS: list[Fault] = [deleted, killed_for_memory, api_away, drained, restarted]
 
 
 def evict(fleet: Fleet, pod: str) -> str:
