@@ -64,7 +64,10 @@ conformance: install  ## the probes against APIHOST=… AUTH=… (else the embed
 bench: install  ## the same job on plain PyTorch, here, and on Flower (ARGS=--quick)
 	@$(RUN) python -m bench $(ARGS)
 
+bench-stock: install  ## the default job on 60 calls a minute (ARGS=--both)
+	@$(RUN) python -m bench.stock $(ARGS)
+
 clean:  ## remove what was built and the embedded platform's state
 	rm -rf build .fedwhisk runs .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install run actions deploy undeploy function deploy-aws undeploy-aws lint test test-cluster conformance bench clean
+.PHONY: help install run actions deploy undeploy function deploy-aws undeploy-aws lint test test-cluster conformance bench bench-stock clean

@@ -61,19 +61,33 @@ def measure(contender: Contender, job: Job) -> Measured:
         Absent: it cannot take part, or it failed; its log tells more.
     """
     contender.prepare()
+    wall_s, last_line = run_alone(
+        contender.name, contender.command(job), contender.environment
+    )
+    return Measured(wall_s, Result.of(last_line))
+
+
+def run_alone(
+    name: str, command: Sequence[str], environment: Mapping[str, str]
+) -> tuple[float, str]:
+    """Run a command in a folder of its own; return its seconds and its last line.
+
+    Raises:
+        Absent: it failed; its log, named after `name`, tells more.
+    """
     LOGS.mkdir(parents=True, exist_ok=True)
-    log = LOGS / f"{contender.name}.log"
+    log = LOGS / f"{name}.log"
     with tempfile.TemporaryDirectory() as folder, log.open("w") as said:
         paths = [str(PROJECT / each) for each in (".", "actions", "client_image")]
         ours = {"PYTHONPATH": os.pathsep.join(paths), "FEDWHISK_HOME": f"{folder}/home"}
-        environment = os.environ | ours | dict(contender.environment)
-        for name in ("MONGODB_URL", "DATA_DIR"):
-            environment.pop(name, None)
+        variables = os.environ | ours | dict(environment)
+        for variable in ("MONGODB_URL", "DATA_DIR"):
+            variables.pop(variable, None)
         started = time.monotonic()
         ended = subprocess.run(  # noqa: S603 - commands of our own
-            contender.command(job),
+            command,
             cwd=folder,
-            env=environment,
+            env=variables,
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
@@ -83,7 +97,7 @@ def measure(contender: Contender, job: Job) -> Measured:
         said.write(ended.stdout)
     if ended.returncode != 0:
         raise Absent(f"ended with status {ended.returncode}, see {log}")
-    return Measured(wall_s, Result.of(ended.stdout.splitlines()[-1]))
+    return wall_s, ended.stdout.splitlines()[-1]
 
 
 def _nothing() -> None:
@@ -94,14 +108,16 @@ def _plain(loop: str) -> Callable[[Job], Sequence[str]]:
     return lambda job: [sys.executable, "-m", "bench.plain", loop, job.to_json()]
 
 
-def _fedwhisk(job: Job) -> Sequence[str]:
+def fedwhisk_run(job: Job) -> Sequence[str]:
+    """Return the command that does the job with everything on this machine."""
     command = [sys.executable, "-m", "fedwhisk", "run", "--json", "--port", "0"]
     for name, value in asdict(job).items():
         command += [f"--{name.replace('_', '-')}", str(value)]
     return command
 
 
-def _build_actions() -> None:
+def build_actions() -> None:
+    """Build the zips beforehand, as they are installed only once."""
     from actions.build import build
 
     build("local")
@@ -138,6 +154,6 @@ def _install_flower() -> None:
 CONTENDERS = (
     Contender("plain", "plain PyTorch", _nothing, _plain("textbook"), ONE_THREAD),
     Contender("ours", "plain, our loop", _nothing, _plain("ours"), ONE_THREAD),
-    Contender("fedwhisk", "fedwhisk run", _build_actions, _fedwhisk, {}),
+    Contender("fedwhisk", "fedwhisk run", build_actions, fedwhisk_run, {}),
     Contender("flower", f"Flower {FLOWER}", _install_flower, _flower, QUIET),
 )
