@@ -103,8 +103,8 @@ def _build() -> None:
 def _base_url(settings: Settings, *, gateway: bool) -> str:
     """Return where clients find the actions; make the gateway's paths if wanted.
 
-    Not by wskdeploy: it writes `https://` before any APIHOST that it is told, so that
-    the gateway of one with a scheme or a port would call a URL that is none.
+    Not by wskdeploy: it writes `https://` before any APIHOST that it is told, also one
+    that has a scheme, so that the gateway would call a URL that is none.
     """
     from fedwhisk import deploy
     from fedwhisk.manifest import API_MANIFEST
