@@ -15,6 +15,7 @@ import yaml
 MANIFESTS = Path(__file__).resolve().parents[1] / "wsk_manifests"
 API_MANIFEST = MANIFESTS / "apis.yaml"
 IMAGE_MANIFEST = MANIFESTS / "image.yaml"
+ALARM_MANIFEST = MANIFESTS / "alarms.yaml"
 
 
 class ManifestError(Exception):

@@ -55,7 +55,7 @@ def undeploy(on: options.On = Where.OPENWHISK) -> None:
         aws.undeploy(config.load())
         return
     from fedwhisk import deploy
-    from fedwhisk.manifest import API_MANIFEST, IMAGE_MANIFEST
+    from fedwhisk.manifest import ALARM_MANIFEST, API_MANIFEST, IMAGE_MANIFEST
 
     settings = _checked()
     try:
@@ -63,8 +63,10 @@ def undeploy(on: options.On = Where.OPENWHISK) -> None:
             deploy.delete_apis(host, API_MANIFEST)
     except deploy.DeployError as error:
         raise OperatorError(str(error)) from error
-    # Names are all that it looks at, and this manifest needs no zips to be there.
-    _wskdeploy(settings, IMAGE_MANIFEST, "undeploy")
+    # What is not there is passed over, and names are all that is looked at: the
+    # manifest for an image has the same ones, and needs no zips to be there.
+    for manifest in (ALARM_MANIFEST, IMAGE_MANIFEST):
+        _wskdeploy(settings, manifest, "undeploy")
 
 
 def _is_aws(on: Where) -> bool:
