@@ -1,0 +1,75 @@
+"""An operator's commands of this issue, on the whole embedded platform."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import requests
+
+from tests.e2e.conftest import Machine
+
+pytestmark = pytest.mark.e2e
+
+
+def call(url: str, action: str, token: str, **fields: object) -> requests.Response:
+    headers = {"X-Fed-Token": token}
+    return requests.post(f"{url}/{action}", json=fields, headers=headers, timeout=60)
+
+
+def listening(up) -> str:
+    """The URL of the actions, once `fedwhisk up` says that it is ready."""
+    url = ""
+    for line in up.stdout:
+        word, _, value = line.strip().partition("  ")
+        url = value.strip() if word == "actions" else url
+        if line.startswith("ready"):
+            return url
+    raise AssertionError(up.stderr.read())
+
+
+def test_named_tokens_enrol_and_one_client_is_revoked_and_let_in_again(
+    machine: Machine,
+) -> None:
+    with machine.start("up", "--port", "0") as up:
+        try:
+            url = listening(up)
+            config = machine.folder / "named.yaml"
+            config.write_text("enrolment: named\nclients: 2\nper_round: 1\n")
+            machine.call("start", "--experiment", "wards", "--config", str(config))
+
+            open_token = machine.call("token", "enrol")[0].strip()
+            own_token = machine.call("token", "enrol", "--name", "ward-1")[0].strip()
+            past = machine.call("token", "enrol", "--name", "ward-1", "--hours", "0")
+            ask = {"name": "ward-1", "experiment": "wards"}
+            assert call(url, "subscribe", open_token, **ask).status_code == 403
+            assert call(url, "subscribe", past[0].strip(), **ask).status_code == 401
+            place = call(url, "subscribe", own_token, **ask).json()
+            assert place["index"] == 0
+
+            said, _ = machine.call("clients", "revoke", "ward-1")
+            assert said == "wards: client 0 (ward-1) is revoked\n"
+            me = {"experiment": "wards", "client": 0}
+            refused = call(url, "check_in", place["token"], **me)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (
+                403,
+                "forbidden",
+            )
+            assert call(url, "subscribe", own_token, **ask).status_code == 403
+            machine.call("clients", "revoke", "ward-1", "--undo")
+            assert call(url, "check_in", place["token"], **me).status_code == 200
+            _, err = machine.call("clients", "revoke", "nobody", code=1)
+            assert "no client of 'wards' is called 'nobody'" in err
+        finally:
+            up.terminate()
+
+
+def test_a_whole_run_with_named_tokens_and_a_robust_rule(machine: Machine) -> None:
+    config = machine.folder / "careful.yaml"
+    config.write_text("enrolment: named\nstrategy: median\nmax_norm: 50\n")
+    found = machine.run("--rounds", "1", "--config", str(config))
+    assert (found["state"], found["rounds"]) == ("finished", 1)
+    assert found["peak_rss"]["fedavg"] < 100e6
+    folder = machine.folder / "runs" / found["experiment"]
+    report = json.loads((folder / "experiment.json").read_text())["experiment"]
+    assert len(report["rounds"][1]["distances"]) == 2
