@@ -80,7 +80,7 @@ class PlainRun:
         ]
         place = ("--experiment=plain", f"--out={folder}", "--port=0", "--json")
         self._process = subprocess.Popen(
-            ["nice", *COMMAND, "run", *place, *options],
+            [*COMMAND, "run", *place, *options],
             env={**os.environ, "FEDWHISK_HOME": str(folder / "home")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
