@@ -80,6 +80,7 @@ class Crew:
             data_dir=str(data_dir.absolute()) if data_dir else None,
             logs=str(logs),
             stay=self.config.stay,
+            spread_s=self.config.start_spread_s,
         )
 
 

@@ -186,6 +186,7 @@ def _run(start: Start, name: str, slot: Slot, report: int) -> int:
         experiment=start.experiment,
         data_dir=Path(start.data_dir) if start.data_dir else None,
         stay=start.stay,
+        start_spread_s=start.spread_s,
     )
     weather = ClientChaos(start.chaos, name, note) if start.chaos else None
     return run_client(config, train_slot=slot, on_traffic=tell, weather=weather)

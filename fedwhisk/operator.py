@@ -44,6 +44,11 @@ class Operator:
         self._transport = connect(base_url)
         self._actions = Actions(self._transport, patience_s=PATIENCE_S)
 
+    @property
+    def throttled(self) -> int:
+        """How many of its calls the platform has refused for their number."""
+        return self._actions.traffic.throttled
+
     def start(
         self, name: str, settings: Mapping[str, Any], *, resume: bool = False
     ) -> messages.Started:

@@ -48,6 +48,14 @@ class Where(StrEnum):
     AWS = "aws"
 
 
+BUDGETS = {
+    Where.EMBEDDED: CALLS_PER_MINUTE,
+    Where.OPENWHISK: 60,
+    Where.AWS: CALLS_PER_MINUTE,
+}
+"""Calls a minute where the settings do not say otherwise."""
+
+
 @dataclass(frozen=True)
 class Platform:
     """A deployment that can be reached.
@@ -277,9 +285,9 @@ def calls_at_once(calls_per_minute: int) -> int:
     return min(max(calls_per_minute // 2, FEWEST_AT_ONCE), MOST_AT_ONCE)
 
 
-def budget(settings: Settings) -> int:
-    """Return the calls a minute that the embedded platform allows."""
-    return settings.calls_per_minute or CALLS_PER_MINUTE
+def budget(settings: Settings, where: Where = Where.EMBEDDED) -> int:
+    """Return the calls a minute that a deployment allows, as the settings say."""
+    return settings.calls_per_minute or BUDGETS[where]
 
 
 def _deploy(settings: Settings, host: HostServer, url: str, secret: bytes) -> None:

@@ -21,6 +21,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         data_dir: the folder of data sets; None means those that ship with the client.
         logs: the folder for what the clients say.
         stay: whether they wait for the next experiment after one has ended.
+        spread_s: seconds over which their first calls are spread.
         chaos: what disturbs them on purpose; None on a calm day.
     """
 
@@ -32,6 +33,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: str | None
     logs: str
     stay: bool = False
+    spread_s: float = 0.0
     chaos: Chaos | None = None
 
 

@@ -18,6 +18,7 @@ import msgspec
 
 from fedcore import tokens
 from fedcore.messages import Report
+from fedcore.pace import start_spread_s
 from fedcore.settings import ExperimentSettings
 from fedcore.store.store import EVALUATION_TRIES
 from fedwhisk.chaos import CALM, Chaos, HostChaos
@@ -25,7 +26,7 @@ from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError
 from fedwhisk.home import Home
 from fedwhisk.operator import Operator
-from fedwhisk.platform import Platform, Where, attached, embedded, remote
+from fedwhisk.platform import Platform, Where, attached, budget, embedded, remote
 from fedwhisk.pool import ClientPool
 from fedwhisk.pool_messages import Start
 from fedwhisk.results import Outcome, Totals, write
@@ -151,6 +152,7 @@ class Runner:
             at_once=self._job.at_once,
             data_dir=str(data_dir.absolute()) if data_dir else None,
             logs=str(self._home.logs),
+            spread_s=start_spread_s(len(names), budget(self._settings, self._job.on)),
             chaos=None if self._job.chaos.is_calm else self._job.chaos,
         )
 
@@ -179,7 +181,7 @@ class Runner:
         totals = Totals(
             wall_s=time.monotonic() - self._started,
             calls_by_action=dict(pool.calls),
-            http_429=pool.throttled,
+            http_429=pool.throttled + operator.throttled,
             bytes_in=pool.bytes_in,
             bytes_out=pool.bytes_out,
             peak_rss=dict(platform.stats().peak_rss) if platform.stats else {},

@@ -35,6 +35,9 @@ BURST = 0.25
 OVERHEAD = 6
 """Calls of a round besides those of its clients: advancing, scoring, a repetition."""
 
+AT_ONCE = 30
+"""Calls that a stock namespace carries at once."""
+
 SHORTEST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 FAILED_WAIT_S = 300.0
@@ -184,6 +187,17 @@ def _slot(earliest: float, place: float, period: float) -> float:
 
 def _turns(first: float, every: float) -> Turns:
     return Turns(first=round(max(first, 0.0), 3), every=round(every, 3))
+
+
+def start_spread_s(clients: int, calls_per_minute: float) -> float:
+    """Return over how many seconds so many clients should spread their first calls.
+
+    A few may come at once. More take half of the budget, as those who have enrolled
+    call already.
+    """
+    if clients <= min(AT_ONCE, calls_per_minute / 2):
+        return 0.0
+    return 2 * clients * 60 / calls_per_minute
 
 
 def expected_end(

@@ -8,12 +8,8 @@ import statistics
 import pytest
 
 from fedcore import codec
-from tests.pace.federation import Outcome, Scenario, Training, TrainS, simulate
-
-
-def spread_s(clients: int) -> float:
-    """The spread of first calls that the chart's values advise."""
-    return 10 if clients <= 30 else 2 * clients
+from fedcore.pace import start_spread_s
+from tests.pace.federation import STOCK, Outcome, Scenario, Training, TrainS, simulate
 
 
 def uneven(training: Training) -> float:
@@ -32,7 +28,10 @@ def in_step(training: Training) -> float:
 
 
 def stock(clients: int, per_round: int, train_s: TrainS, **more: object) -> Scenario:
-    options: dict[str, object] = {"rounds": 3, "spread_s": spread_s(clients)}
+    options: dict[str, object] = {
+        "rounds": 3,
+        "spread_s": start_spread_s(clients, STOCK),
+    }
     return Scenario(clients, per_round, train_s=train_s, **(options | more))  # type: ignore[arg-type]
 
 
