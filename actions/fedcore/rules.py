@@ -279,6 +279,8 @@ def resume(experiment: Experiment, now: float, deadline: float) -> Write:
                 "reason": None,
                 "ended": None,
                 "live.attempt": 1,
+                # The pace follows a round's age, and nobody trained in the meantime.
+                "live.opened": now,
                 "live.refused": {},
                 "live.deadline": deadline,
                 "live.advance_at": now,

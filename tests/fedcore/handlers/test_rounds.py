@@ -1,4 +1,3 @@
-import pytest
 
 from fedcore.handlers import fedavg
 from tests.fedcore.world import OWNER, World, finish, members_of, open_round_1
@@ -167,6 +166,20 @@ def test_a_stopped_experiment_keeps_what_is_trained_and_goes_on_from_there() -> 
     assert other.submit(1, 2.0, 2.0)["accepted"] is True
     world.advance()
     assert world.model(1) == [1.5, 1.5]
+
+
+def test_a_round_is_as_old_as_its_resumption_however_long_it_was_stopped() -> None:
+    world = World()
+    world.start()
+    members = open_round_1(world)
+    members_of(world, members)[0].submit(1, 1.0, 1.0)
+    world.stop()
+    world.now += 3_600
+    world.resume()
+    assert world.live["opened"] == world.now
+    # Half of the round is done: an hour ago would promise another hour.
+    waits = [member.check_in() for member in members]
+    assert all(each.get("retry_after", 0) < 10 for each in waits)
 
 
 def test_one_client_is_told_to_advance_and_the_next_after_a_pause() -> None:
