@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from fedclient import data
+from fedwhisk.host import HostServer, HostSettings
 from tests.e2e.faults import Deployment
+from tests.openwhisk import OpenWhisk
 
 SMALL = ["--clients", "4", "--per-round", "2", "--epochs", "3", "--batch-size", "20"]
 IMAGES = 2_000
@@ -76,3 +78,16 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     """A deployment to break; whoever does leaves it mended."""
     with Deployment(tmp_path_factory.mktemp("deployment")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[HostServer]:
+    """A host of a test file's own."""
+    with HostServer(HostSettings(port=0, invocations_per_minute=10_000)) as server:
+        yield server
+
+
+@pytest.fixture
+def whisk(host: HostServer) -> OpenWhisk:
+    """That host's REST API."""
+    return OpenWhisk(host.url, host.auth)

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import base64
-import os
-import subprocess
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
 
-from actions.build import build
-from fedcore.adapters.routes import ROUTES
-from fedwhisk.database import EmbeddedDatabase
-from fedwhisk.deploy import (
-    Host,
-    create_apis,
-    delete_apis,
-    deploy_manifest,
-    undeploy_manifest,
-)
-from fedwhisk.host import HostServer, HostSettings
-from fedwhisk.manifest import API_MANIFEST, MANIFESTS
-from fedwhisk.platform import TARGET
-from tests.openwhisk import ECHO, OpenWhisk, annotation, zipped
-from tests.tools import wskdeploy
+from fedwhisk.deploy import deploy_manifest, undeploy_manifest
+from tests import wskdeploy
+from tests.openwhisk import annotation, zipped
+from tests.wskdeploy import NOTHING, apis, names
 
 pytestmark = [pytest.mark.e2e, pytest.mark.wskdeploy]
 
@@ -70,18 +53,6 @@ packages:
             both: {method: post, response: json}
 """
 HELLO = "def main(args):\n    return {'body': {'seen': sorted(args)}}\n"
-KINDS = ("packages", "actions", "triggers", "rules")
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[HostServer]:
-    with HostServer(HostSettings(port=0, invocations_per_minute=10_000)) as server:
-        yield server
-
-
-@pytest.fixture
-def whisk(host: HostServer) -> OpenWhisk:
-    return OpenWhisk(host.url, host.auth)
 
 
 @pytest.fixture
@@ -94,30 +65,6 @@ def project(tmp_path: Path) -> Path:
 
 
 VALUES = {"GREETING": "va$lue", "ZIP": "zipped.zip"}
-
-
-def run(
-    host: HostServer, folder: Path, *words: str, values: dict[str, str] = VALUES
-) -> str:
-    """Run wskdeploy in a folder, away from the user's own settings."""
-    command = [str(wskdeploy()), *words, "--apihost", host.url, "--auth", host.auth]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), **values}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def names(whisk: OpenWhisk) -> dict[str, list[str]]:
-    """The names of all that is deployed, by kind."""
-    found = {k: sorted(e["name"] for e in whisk.get(k).json()) for k in KINDS}
-    management = f"{whisk.host}/api/v1/web/whisk.system/apimgmt/getApi.http"
-    apis = whisk.session.get(management).json()["apis"]
-    return {**found, "apis": [api["value"]["apidoc"]["basePath"] for api in apis]}
-
-
-NOTHING: dict[str, list[str]] = {**{kind: [] for kind in KINDS}, "apis": []}
 ALL = {
     "packages": ["demo"],
     "actions": ["both", "hello", "zipped"],
@@ -125,6 +72,10 @@ ALL = {
     "rules": ["on-tick"],
     "apis": ["/demo"],
 }
+
+
+def run(host, folder: Path, *words: str) -> str:
+    return wskdeploy.run(host, folder, *words, values=VALUES)
 
 
 def test_wskdeploy_deploys_redeploys_and_undeploys(host, whisk, project):
@@ -135,9 +86,7 @@ def test_wskdeploy_deploys_redeploys_and_undeploys(host, whisk, project):
     assert bound == {"GREETING": "va$lue", "count": 3, "mixed": "pre-va$lue-post"}
     assert annotation(hello, "final") is True
     assert hello["limits"]["memory"] == 128
-    url = whisk.session.get(
-        f"{whisk.host}/api/v1/web/whisk.system/apimgmt/getApi.http"
-    ).json()["apis"][0]["value"]["gwApiUrl"]
+    url = apis(whisk)[0]["gwApiUrl"]
     seen = whisk.session.get(f"{url}/hello?x=1").json()["seen"]
     assert {"x", "GREETING", "count", "__ow_path"} <= set(seen)
     assert "seen" in whisk.session.post(f"{url}/both").json()["body"]
@@ -187,115 +136,3 @@ def test_wskdeploy_syncs_exports_and_reports_a_managed_project(host, whisk, proj
     )
     run(host, project, "undeploy", "-m", "manifest.yaml")
     assert names(whisk) == NOTHING
-
-
-@pytest.fixture(scope="module")
-def own_values(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """What the project's own manifests are filled with; there is a database."""
-    build(TARGET)
-    folder = tmp_path_factory.mktemp("database")
-    with EmbeddedDatabase(folder / "data", folder / "log") as database:
-        yield {
-            "MONGODB_URL": database.url,
-            "MONGODB_DATABASE": "fedwhisk",
-            "FED_SECRET": "s" * 32,
-            "FED_SECRET_PREVIOUS": "",
-            "CALLS_PER_MINUTE": "60",
-            "ACTIONS_TARGET": TARGET,
-            "ACTIONS_IMAGE": "registry/fedwhisk-actions:1",
-        }
-
-
-def test_wskdeploy_deploys_the_projects_own_manifest(host, whisk, own_values):
-    run(host, MANIFESTS, "-m", "manifest.yaml", values=own_values)
-    actions = names(whisk)["actions"]
-    assert {"check_in", "advance_round", "fedavg", "select_clients"} <= set(actions)
-    sequence = whisk.get("actions/fedwhisk/advance_round").json()
-    assert annotation(sequence, "web-export") is True
-    run(host, MANIFESTS, "undeploy", "-m", "manifest.yaml", values=own_values)
-    assert names(whisk) == NOTHING
-
-
-def gateway_routes(whisk: OpenWhisk) -> dict[tuple[str, str], tuple[str, str, str]]:
-    """What the one API of the gateway does: paths and verbs to web actions."""
-    management = f"{whisk.host}/api/v1/web/whisk.system/apimgmt/getApi.http"
-    (api,) = whisk.session.get(management).json()["apis"]
-    document = api["value"]["apidoc"]
-    found = {}
-    for path, item in document["paths"].items():
-        for verb, operation in item.items():
-            there = operation["x-openwhisk"]
-            action = (there["package"], there["action"], there["responsetype"])
-            found[document["basePath"] + path, verb] = action
-    return found
-
-
-def test_wskdeploy_makes_the_gateways_paths_as_our_own_deployment_does(
-    host, whisk, own_values
-):
-    run(host, MANIFESTS, "-m", "apis.yaml", values=own_values)
-    theirs = gateway_routes(whisk)
-    assert theirs["/fed/check_in", "post"] == ("fedwhisk", "check_in", "http")
-    assert len(theirs) == len(ROUTES)
-    management = f"{whisk.host}/api/v1/web/whisk.system/apimgmt/getApi.http"
-    value = whisk.session.get(management).json()["apis"][0]["value"]
-    stranger = requests.get(f"{value['gwApiUrl']}/status", timeout=30)
-    assert stranger.status_code == 401
-    assert stranger.json()["error"]["code"] == "unauthenticated"
-    with Host(host.url, host.auth) as ours:
-        delete_apis(ours, API_MANIFEST)
-        assert names(whisk)["apis"] == []
-        assert dict(create_apis(ours, API_MANIFEST)) == {"/fed": value["gwApiUrl"]}
-    assert gateway_routes(whisk) == theirs
-    run(host, MANIFESTS, "undeploy", "-m", "apis.yaml", values=own_values)
-    assert names(whisk) == NOTHING
-
-
-def test_wskdeploy_deploys_the_manifest_for_an_image(host, whisk, own_values):
-    run(host, MANIFESTS, "-m", "image.yaml", values=own_values)
-    fedavg = whisk.get("actions/fedwhisk/fedavg").json()
-    assert fedavg["exec"]["kind"] == "blackbox"
-    assert fedavg["exec"]["image"] == "registry/fedwhisk-actions:1"
-    assert "fedavg.ACTION" in fedavg["exec"]["code"]
-    assert fedavg["limits"]["timeout"] == 300_000
-    run(host, MANIFESTS, "undeploy", "-m", "image.yaml", values=own_values)
-    assert names(whisk) == NOTHING
-
-
-def test_the_sweep_moves_rounds_on_as_the_namespaces_owner(
-    host, whisk, own_values, tmp_path
-):
-    # Stands in for the alarms package, which a standalone OpenWhisk lacks, too.
-    whisk.put("packages/alarms", {})
-    whisk.action("alarms/alarm", ECHO)
-    manifest = (MANIFESTS / "alarms.yaml").read_text()
-    (tmp_path / "alarms.yaml").write_text(manifest.replace("/whisk.system/", "/guest/"))
-    run(host, MANIFESTS, "-m", "manifest.yaml", values=own_values)
-    for _ in range(2):  # the second time it deletes and recreates the feed's trigger
-        run(host, tmp_path, "-m", "alarms.yaml")
-        asked = latest_result(whisk, "alarms/alarm")
-        assert asked["lifecycleEvent"] == "CREATE"
-        assert asked["triggerName"].endswith("/fedwhisk-sweep")
-        assert asked["cron"] == "*/5 * * * *"
-
-    assert whisk.post("triggers/fedwhisk-sweep").status_code == 202
-    swept = latest_result(whisk, "fedwhisk/advance_round")
-    assert swept["statusCode"] == 200
-
-    run(host, tmp_path, "undeploy", "-m", "alarms.yaml")
-    assert latest_result(whisk, "alarms/alarm")["lifecycleEvent"] == "DELETE"
-    run(host, MANIFESTS, "undeploy", "-m", "manifest.yaml", values=own_values)
-    assert whisk.delete("packages/alarms", force="true").ok
-    assert names(whisk) == NOTHING
-
-
-def latest_result(whisk: OpenWhisk, name: str) -> dict[str, Any]:
-    """The result of an action's latest activation, once there is one."""
-    deadline = time.monotonic() + 60
-    while not (found := whisk.get("activations", name=name, limit=1).json()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    record = whisk.record(found[0]["activationId"])
-    assert record["response"]["success"], record
-    result: dict[str, Any] = record["response"]["result"]
-    return result

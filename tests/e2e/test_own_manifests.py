@@ -1,0 +1,131 @@
+"""The project's own manifests, deployed by the real wskdeploy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from actions.build import build
+from fedcore.adapters.routes import ROUTES
+from fedwhisk.database import EmbeddedDatabase
+from fedwhisk.deploy import Host, create_apis, delete_apis
+from fedwhisk.manifest import API_MANIFEST, MANIFESTS
+from fedwhisk.platform import TARGET
+from tests.openwhisk import ECHO, OpenWhisk, annotation
+from tests.wskdeploy import NOTHING, apis, names, run
+
+pytestmark = [pytest.mark.e2e, pytest.mark.wskdeploy]
+
+
+@pytest.fixture(scope="module")
+def values(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """What the project's own manifests are filled with; there is a database."""
+    build(TARGET)
+    folder = tmp_path_factory.mktemp("database")
+    with EmbeddedDatabase(folder / "data", folder / "log") as database:
+        yield {
+            "MONGODB_URL": database.url,
+            "MONGODB_DATABASE": "fedwhisk",
+            "FED_SECRET": "s" * 32,
+            "FED_SECRET_PREVIOUS": "",
+            "CALLS_PER_MINUTE": "60",
+            "ACTIONS_TARGET": TARGET,
+            "ACTIONS_IMAGE": "registry/fedwhisk-actions:1",
+        }
+
+
+def test_wskdeploy_deploys_the_projects_own_manifest(host, whisk, values):
+    run(host, MANIFESTS, "-m", "manifest.yaml", values=values)
+    actions = names(whisk)["actions"]
+    assert {"check_in", "advance_round", "fedavg", "select_clients"} <= set(actions)
+    sequence = whisk.get("actions/fedwhisk/advance_round").json()
+    assert annotation(sequence, "web-export") is True
+    run(host, MANIFESTS, "undeploy", "-m", "manifest.yaml", values=values)
+    assert names(whisk) == NOTHING
+
+
+def gateway_routes(whisk: OpenWhisk) -> dict[tuple[str, str], tuple[str, str, str]]:
+    """What the one API of the gateway does: paths and verbs to web actions."""
+    (api,) = apis(whisk)
+    document = api["apidoc"]
+    found = {}
+    for path, item in document["paths"].items():
+        for verb, operation in item.items():
+            there = operation["x-openwhisk"]
+            action = (there["package"], there["action"], there["responsetype"])
+            found[document["basePath"] + path, verb] = action
+    return found
+
+
+def test_wskdeploy_makes_the_gateways_paths_as_our_own_deployment_does(
+    host, whisk, values
+):
+    run(host, MANIFESTS, "-m", "apis.yaml", values=values)
+    theirs = gateway_routes(whisk)
+    assert theirs["/fed/check_in", "post"] == ("fedwhisk", "check_in", "http")
+    assert len(theirs) == len(ROUTES)
+    url = apis(whisk)[0]["gwApiUrl"]
+    stranger = requests.get(f"{url}/status", timeout=30)
+    assert stranger.status_code == 401
+    assert stranger.json()["error"]["code"] == "unauthenticated"
+    with Host(host.url, host.auth) as ours:
+        delete_apis(ours, API_MANIFEST)
+        assert names(whisk)["apis"] == []
+        assert dict(create_apis(ours, API_MANIFEST)) == {"/fed": url}
+    assert gateway_routes(whisk) == theirs
+    run(host, MANIFESTS, "undeploy", "-m", "apis.yaml", values=values)
+    assert names(whisk) == NOTHING
+
+
+def test_wskdeploy_deploys_the_manifest_for_an_image(host, whisk, values):
+    run(host, MANIFESTS, "-m", "image.yaml", values=values)
+    fedavg = whisk.get("actions/fedwhisk/fedavg").json()
+    assert fedavg["exec"]["kind"] == "blackbox"
+    assert fedavg["exec"]["image"] == "registry/fedwhisk-actions:1"
+    assert "fedavg.ACTION" in fedavg["exec"]["code"]
+    assert fedavg["limits"]["timeout"] == 300_000
+    run(host, MANIFESTS, "undeploy", "-m", "image.yaml", values=values)
+    assert names(whisk) == NOTHING
+
+
+def test_the_sweep_moves_rounds_on_as_the_namespaces_owner(
+    host, whisk, values, tmp_path
+):
+    # Stands in for the alarms package, which a standalone OpenWhisk lacks, too.
+    whisk.put("packages/alarms", {})
+    whisk.action("alarms/alarm", ECHO)
+    manifest = (MANIFESTS / "alarms.yaml").read_text()
+    (tmp_path / "alarms.yaml").write_text(manifest.replace("/whisk.system/", "/guest/"))
+    run(host, MANIFESTS, "-m", "manifest.yaml", values=values)
+    for _ in range(2):  # the second time it deletes and recreates the feed's trigger
+        run(host, tmp_path, "-m", "alarms.yaml", values={})
+        asked = latest_result(whisk, "alarms/alarm")
+        assert asked["lifecycleEvent"] == "CREATE"
+        assert asked["triggerName"].endswith("/fedwhisk-sweep")
+        assert asked["cron"] == "*/5 * * * *"
+
+    assert whisk.post("triggers/fedwhisk-sweep").status_code == 202
+    swept = latest_result(whisk, "fedwhisk/advance_round")
+    assert swept["statusCode"] == 200
+
+    run(host, tmp_path, "undeploy", "-m", "alarms.yaml", values={})
+    assert latest_result(whisk, "alarms/alarm")["lifecycleEvent"] == "DELETE"
+    run(host, MANIFESTS, "undeploy", "-m", "manifest.yaml", values=values)
+    assert whisk.delete("packages/alarms", force="true").ok
+    assert names(whisk) == NOTHING
+
+
+def latest_result(whisk: OpenWhisk, name: str) -> dict[str, Any]:
+    """The result of an action's latest activation, once there is one."""
+    deadline = time.monotonic() + 60
+    while not (found := whisk.get("activations", name=name, limit=1).json()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    record = whisk.record(found[0]["activationId"])
+    assert record["response"]["success"], record
+    result: dict[str, Any] = record["response"]["result"]
+    return result
