@@ -57,7 +57,7 @@ def test_a_fleet_of_another_size_takes_part_in_the_next(fleet, operator, server)
     report = wait_finished(operator, "next")
     check_undisturbed(report, updates=10)
     assert report.enrolled == 20
-    table = server.fedwhisk("clients", "list", "--experiment", "next", *here)
+    table = server.fedwhisk("clients", "list", "next", *here)
     assert table.count("ready") == table.count("finished") - 1 == 20
     log = server.fedwhisk("clients", "logs", "3", *here)
     assert "enrolled in next as client" in log
