@@ -25,7 +25,8 @@ class ClientConfig:
     """What one client process needs to know.
 
     Attributes:
-        base_url: actions are at `{base_url}/{action}`.
+        base_url: actions are at `{base_url}/{action}`; or one Lambda function's
+            invocation URL, which serves them all (see `connect`).
         name: the client's stable name; enrolling under it again is the same client.
         enrolment_token: lets it enrol.
         experiment: which experiment to join; None joins the open one.
