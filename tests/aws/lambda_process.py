@@ -16,7 +16,6 @@ from typing import Any
 import psutil
 import requests
 
-from actions.build import HERE, build_function
 from fedwhisk.database import free_port
 from tests.aws import tools
 
@@ -37,7 +36,7 @@ class Lambda:
     """One execution environment of the function; `url` is where it is invoked."""
 
     def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        self._task_root = build_function("3.11" if HERE == "3.11" else "local")
+        self._task_root = tools.function()
         self._settings = settings
         self._log = folder / "lambda.log"
         self._port = free_port()

@@ -10,11 +10,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 
-from actions.build import HERE, build_function
 from fedcore import tokens
 from fedcore.adapters import deployment
 from fedcore.adapters.aws_lambda import CALLS_PER_MINUTE, handler
+from fedcore.adapters.routes import ROUTES
+from tests.aws import tools
 from tests.aws.platforms import OPERATOR, SECRET
 from tests.fedcore.adapters.test_aws_events import format_1, format_2
 
@@ -58,6 +62,30 @@ def test_a_refusal_over_a_gateway_is_our_error(event_of) -> None:
     answer = handler(event_of("POST", "/stop_experiment", body="{}"), None)
     assert answer["statusCode"] == 400
     assert json.loads(answer["body"])["error"]["code"] == "invalid_request"
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@settings_of(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    event_of=st.sampled_from([format_1, format_2]),
+    route=st.sampled_from([*ROUTES.values()]),
+    token=st.sampled_from(["", OPERATOR, "x.y"]) | st.text(),
+    body=JUNK.map(json.dumps) | st.text(),
+    encoded=st.booleans(),
+)
+def test_no_request_over_a_gateway_breaks_the_function(
+    event_of, route, token, body, encoded
+) -> None:
+    headers = {"content-type": "application/json", "x-fed-token": token}
+    event = event_of(route.method, f"/{route.action}", None, headers, body, encoded)
+    answer = handler(event, None)
+    assert answer["statusCode"] in (200, 400, 401, 403, 404, 409, 422)
+    json.loads(answer["body"])
 
 
 def test_a_query_lets_texts_stand_for_numbers() -> None:
@@ -142,7 +170,7 @@ assert "numpy" in sys.modules
 def test_a_light_route_loads_no_numpy_and_the_folder_is_all_there_is(settings) -> None:
     done = subprocess.run(
         [sys.executable, "-S", "-c", LIGHT],
-        cwd=build_function("3.11" if HERE == "3.11" else "local"),
+        cwd=tools.function(),
         env={"PATH": os.environ["PATH"], **settings},
         capture_output=True,
         text=True,

