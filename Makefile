@@ -67,6 +67,9 @@ bench: install  ## the same job on plain PyTorch, here, and on Flower (ARGS=--qu
 bench-stock: install  ## the default job on 60 calls a minute (ARGS=--both)
 	@$(RUN) python -m bench.stock $(ARGS)
 
+fuzz: install  ## hostile bytes at the actions, guided by coverage (ARGS=-max_total_time=3600)
+	@$(RUN) --with atheris python -m tests.security.coverage_guided $(ARGS)
+
 audit: install  ## known vulnerabilities of what uv.lock pins (asks the package index)
 	@mkdir -p build
 	@$(UV) export --frozen --quiet --no-emit-project --no-dev --output-file build/pinned.txt
@@ -75,4 +78,4 @@ audit: install  ## known vulnerabilities of what uv.lock pins (asks the package 
 clean:  ## remove what was built and the embedded platform's state
 	rm -rf build .fedwhisk runs .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install run actions deploy undeploy function deploy-aws undeploy-aws lint test test-cluster conformance bench bench-stock audit clean
+.PHONY: help install run actions deploy undeploy function deploy-aws undeploy-aws lint test test-cluster conformance bench bench-stock fuzz audit clean
