@@ -68,3 +68,39 @@ def test_the_first_value_that_is_not_finite_is_found(values, data) -> None:
     assert codec.first_non_finite(chunk) is None
     chunk[position] = bad
     assert codec.first_non_finite(chunk) == position
+
+
+@given(st.text() | st.binary(max_size=64).map(lambda data: codec.encode(data)))
+def test_whatever_text_comes_is_decoded_or_refused(text) -> None:
+    try:
+        data = codec.decode(text)
+    except (InvalidRequest, TooLarge):
+        return
+    assert len(codec.values(data)) * codec.VALUE_BYTES == len(data)
+
+
+@given(st.binary(max_size=400).map(lambda data: data[: len(data) // 4 * 4]))
+def test_whatever_bytes_come_the_first_bad_value_is_found(data) -> None:
+    chunk = codec.values(data)
+    bad = [place for place, value in enumerate(chunk) if not math.isfinite(value)]
+    assert codec.first_non_finite(chunk) == (bad[0] if bad else None)
+
+
+@given(st.lists(finite, max_size=20))
+def test_the_distance_from_itself_is_none(values) -> None:
+    chunk = codec.values(struct.pack(f"<{len(values)}f", *values))
+    assert codec.square_distance(chunk, chunk) == 0
+
+
+@pytest.mark.parametrize(
+    ("layout", "fault"),
+    [
+        ([("w", [2, 3])], None),
+        ([("w", [])], None),  # one value
+        ([("w", [0])], "found 0 parameters, expected 1 to 6"),
+        ([("w", [7])], "found 7 parameters, expected 1 to 6"),
+        ([("w", [1]), ("w", [1])], "found a name twice, expected a name a tensor"),
+    ],
+)
+def test_what_is_wrong_with_a_layout_is_said(layout, fault) -> None:
+    assert codec.layout_fault(layout, 6) == fault
