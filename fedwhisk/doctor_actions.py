@@ -63,7 +63,7 @@ def judge_url(base_url: str, answer: Answer) -> Finding:
 
 
 def _way_out(why: str) -> str:
-    if why.startswith("SSLError"):
+    if why.startswith("SSL"):
         return (
             "TLS failed: if the certificate's authority is your own, name its file in "
             "REQUESTS_CA_BUNDLE, for clients as well"

@@ -76,7 +76,7 @@ def ask(transport: Transport, message: Message) -> Answer:
     try:
         reply = transport.send(message)
     except NoAnswer as error:
-        return Answer(NO_ANSWER, why=str(error), sent=sent)
+        return Answer(NO_ANSWER, why=_innermost(error), sent=sent)
     return Answer(
         status=reply.status,
         error=_our_error(reply.body),
@@ -84,6 +84,13 @@ def ask(transport: Transport, message: Message) -> Answer:
         sent=sent,
         seconds=time.time() - sent,
     )
+
+
+def _innermost(error: BaseException) -> str:
+    """What went wrong at last, without the layers that have passed it on."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return f"{type(error).__name__}: {error}"
 
 
 def _our_error(body: bytes) -> Error | None:

@@ -193,6 +193,7 @@ def test_an_empty_host_and_one_that_is_down_are_problems(patient):
         assert findings["kind"]["grade"] == "ok"
     findings = examined(patient, code=1)  # it has just gone down
     assert grades(findings) == {"url": "problem", "apihost": "problem"}
+    assert findings["url"]["found"].endswith("Connection refused")
 
 
 def test_https_to_a_host_without_it_is_a_problem_of_tls(patient):
