@@ -1,0 +1,170 @@
+"""The real client loop, stopped at each message, sleep and look at the clock."""
+
+from __future__ import annotations
+
+import random
+import struct
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from fedclient.api import Actions
+from fedclient.loop import Loop
+from fedclient.tasks import Score, Update
+from fedclient.transport import Message, NoAnswer, Reply
+from fedcore.codec import Layout
+from fedcore.settings import ExperimentSettings
+from tests.fedcore.world import ENROLMENT
+from tests.simulation.server import EXPERIMENT
+from tests.simulation.tape import Ask, Fault, Perform, Tape
+
+T = TypeVar("T")
+
+PULLS = (3 * 2.0**60, -3 * 2.0**60, 6.0)
+"""What clients add to a sum, in turn. The sum of three depends on their order."""
+
+
+@dataclass(frozen=True)
+class School:
+    """How clients train: a toy that shows in the model who took part.
+
+    Attributes:
+        values: values in the model.
+        forgets: whether the update does not depend on the version it is trained from,
+            so that it has the same bytes in every round.
+        sick: indexes whose updates hold NaN.
+    """
+
+    values: int = 2
+    forgets: bool = False
+    sick: set[int] = field(default_factory=set)
+
+    def learner(self, settings: ExperimentSettings, index: int) -> Pupil:
+        return Pupil(self, index)
+
+
+@dataclass(frozen=True)
+class Pupil:
+    """A learner without data."""
+
+    school: School
+    index: int
+
+    @property
+    def layout(self) -> Layout:
+        return [("w", [self.school.values])]
+
+    def initial_model(self) -> bytes:
+        return bytes(4 * self.school.values)
+
+    def train(self, model: bytes, round_number: int) -> Update:
+        form = f"<{self.school.values}f"
+        old = struct.unpack(form, model)
+        keep = 0.0 if self.school.forgets else 0.5
+        examples = 1 + self.index % 3
+        new = [
+            value * keep + PULLS[(self.index + place) % len(PULLS)] / examples
+            for place, value in enumerate(old)
+        ]
+        if self.index in self.school.sick:
+            new[0] = float("nan")
+        return Update(struct.pack(form, *new), examples, {"loss": 0.5})
+
+    def evaluate(self, model: bytes) -> Score:
+        return Score(accuracy=0.5, loss=1.0, examples=10)
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """A question: let so many seconds pass."""
+
+    seconds: float
+
+
+class Steady(random.Random):
+    """No jitter: delays are the backoff itself."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+class Wire:
+    """Transport, clock and sleep of whichever client is at its step."""
+
+    def __init__(self) -> None:
+        self.tape = Tape()
+
+    def send(self, message: Message) -> Reply:
+        answer = self.tape.ask(message)
+        if answer is Fault.LOST:
+            raise NoAnswer("lost")
+        return answer
+
+    def clock(self) -> float:
+        return self.tape.ask(Ask.TIME)
+
+    def sleep(self, seconds: float) -> None:
+        self.tape.ask(Sleep(seconds))
+
+
+def _copy(thing: T) -> T:
+    """Do what `copy.copy` does for a plain object, faster."""
+    twin = object.__new__(type(thing))
+    vars(twin).update(vars(thing))
+    return twin
+
+
+class Client:
+    """One client. A step that waits for an answer has changed nothing yet."""
+
+    def __init__(self, name: str, wire: Wire, school: School) -> None:
+        self.name = name
+        self.tape = Tape()
+        self._wire = wire
+        actions = Actions(wire, clock=wire.clock, sleep=wire.sleep, rng=Steady())
+        self.loop = Loop(
+            actions,
+            name=name,
+            enrolment_token=ENROLMENT.token,
+            make_learner=school.learner,
+            sleep=wire.sleep,
+            experiment=EXPERIMENT,
+            stay=True,
+        )
+
+    def step(self, perform: Perform) -> float:
+        """Finish the step at hand; return the seconds until the next.
+
+        Paused passes through: append the answer to the tape and step again.
+        """
+        loop = _copy(self.loop)
+        if loop._here is not None:
+            loop._here = _copy(loop._here)
+        self._wire.tape = self.tape
+        self.tape.rewind(perform)
+        seconds = loop.step()
+        assert seconds is not None  # it stays
+        self.loop, self.tape = loop, Tape()
+        return seconds
+
+    def fork(self, *answers: Any) -> Client:
+        """Return a copy with further answers; the two go their own ways."""
+        twin = _copy(self)
+        twin.tape = Tape((*self.tape.answers, *answers))
+        return twin
+
+    @property
+    def outcome(self) -> str:
+        """How the last experiment ended for this client; empty until it did."""
+        return self.loop.outcome
+
+    @property
+    def memory(self) -> Any:
+        """What tells this client from one of another past."""
+        here = self.loop._here
+        return (
+            here is not None and here.proven,
+            self.loop._assignment,
+            self.loop._evaluation,
+            self.loop.outcome,
+            self.tape.answers,
+        )

@@ -1,0 +1,135 @@
+"""What a random schedule is made of: a federation, its people, and its misfortunes."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from tests.simulation.client import School
+
+
+@dataclass(frozen=True)
+class Faults:
+    """How likely each misfortune is, each time it might happen.
+
+    At a call of the database: `switch` lets others run first, `stall` for longer than
+    a claim lasts; `crash` ends the request, before or after the call; `away` leaves it
+    without an answer, done or not; `echo` makes the driver repeat it.
+
+    To a message or an answer: `drop`, `double`, `delay`. To a client: `kill`, at any
+    message, and `orphan` if it is told to advance. To a request: `skew` of its clock.
+    To an aggregation: `reverse` sums the other way round.
+    """
+
+    switch: float = 0.0
+    stall: float = 0.0
+    crash: float = 0.0
+    away: float = 0.0
+    echo: float = 0.0
+    drop: float = 0.0
+    double: float = 0.0
+    delay: float = 0.0
+    kill: float = 0.0
+    orphan: float = 0.0
+    skew: float = 0.0
+    reverse: float = 0.0
+
+
+WORST = Faults(
+    switch=0.3,
+    stall=0.03,
+    crash=0.05,
+    away=0.05,
+    echo=0.05,
+    drop=0.1,
+    double=0.2,
+    delay=0.15,
+    kill=0.08,
+    orphan=0.7,
+    skew=0.5,
+    reverse=0.5,
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One schedule, but for the dice.
+
+    Attributes:
+        settings: the experiment's.
+        faults: until `calm_at`; none after.
+        calm_at: when misfortune ends, in virtual seconds.
+        sick: indexes whose updates are refused until then.
+        missing: clients that are away until the experiment fails or waits too long.
+        outage: when the database is away, from and to.
+        stop_at: when an operator stops the experiment; None is never.
+        sweeps: whether a cron advances every running experiment each minute.
+        chunk_values: values in a chunk.
+        school: how clients train.
+    """
+
+    settings: dict[str, Any]
+    faults: Faults
+    calm_at: float = 0.0
+    sick: frozenset[int] = frozenset()
+    missing: frozenset[int] = frozenset()
+    outage: tuple[float, float] = (0.0, 0.0)
+    stop_at: float | None = None
+    sweeps: bool = False
+    chunk_values: int = 2
+    school: School = field(default_factory=School)
+
+    @property
+    def clients(self) -> int:
+        return self.settings["clients"]
+
+
+def draw(rng: random.Random) -> Plan:
+    """Draw a plan: a small federation, and a few kinds of misfortune at a time.
+
+    Few kinds, because all of them together hide what each alone would show.
+    """
+    large = rng.random() < 0.15
+    clients = rng.choice((3, 4, 5, 6) if large else (1, 2, 2, 3, 3))
+    per_round = rng.randint(1, clients)
+    indexes = range(clients)
+    calm_at = rng.choice((30.0, 100.0, 400.0))
+    start = rng.uniform(0.0, calm_at)
+    return Plan(
+        settings={
+            "clients": clients,
+            "min_clients": rng.choice((0, per_round)),
+            "per_round": per_round,
+            "over_select": 0,
+            "rounds": rng.choice((2, 3) if large else (1, 1, 1, 2)),
+            "quorum": rng.choice((0.4, 0.6, 1.0)),
+            "deadline_s": rng.choice((130.0, 400.0)),
+            "attempts": rng.choice((1, 2, 3)),
+            "claim_s": rng.choice((5.0, 60.0)),
+            "evaluate": rng.random() < 0.3,
+        },
+        faults=_some(rng),
+        calm_at=calm_at,
+        sick=_few(rng, indexes, 0.1),
+        missing=_few(rng, indexes, 0.15),
+        outage=(start, start + 20.0) if rng.random() < 0.15 else (0.0, 0.0),
+        stop_at=rng.uniform(0.0, 60.0) if rng.random() < 0.15 else None,
+        sweeps=rng.random() < 0.2,
+        chunk_values=rng.choice((2, 2, 1)),
+        school=School(forgets=rng.random() < 0.3),
+    )
+
+
+def _some(rng: random.Random) -> Faults:
+    names = [each.name for each in fields(Faults)]
+    chosen = rng.sample(names, rng.randint(1, 5))
+    rates = {name: rng.random() * getattr(WORST, name) for name in chosen}
+    # Nothing shows where requests never overlap.
+    return replace(Faults(switch=0.1), **rates)
+
+
+def _few(rng: random.Random, indexes: range, probability: float) -> frozenset[int]:
+    if rng.random() >= probability:
+        return frozenset()
+    return frozenset(rng.sample(indexes, rng.randint(1, len(indexes))))

@@ -1,0 +1,59 @@
+"""Many schedules on many cores, and the story of the one that failed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from tests.simulation.timeline import Tell
+from tests.simulation.world import World, run
+
+SOAK = os.environ.get("SOAK") == "1"
+"""Whether there is time for everything (`make soak`)."""
+
+LINES = 300
+"""How much of a story is told, from its end."""
+
+Run = Callable[[int, Tell | None], World]
+
+
+def hush() -> None:
+    """Let clients and handlers keep their logs to themselves."""
+    for name in ("fedclient", "fedcore"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def story(seed: int, play: Run = run) -> str | None:
+    """Return what happens in the run of a seed, if it ends badly."""
+    lines: list[str] = []
+    try:
+        play(seed, lines.append)
+    except Exception as error:  # noqa: BLE001 - whatever escapes is a finding
+        told = "\n".join(lines[-LINES:])
+        return f"seed {seed}: {type(error).__name__}: {error}\n\n{told}"
+    return None
+
+
+def first_failure(seeds: range, play: Run = run) -> int | None:
+    """Play the runs of these seeds; return the first that ends badly."""
+    for seed in seeds:
+        try:
+            play(seed, None)
+        except Exception:  # noqa: BLE001 - told again, as a story
+            return seed
+    return None
+
+
+def on_all_cores(schedules: int, batch: int = 250) -> str | None:
+    """Play so many runs; return the story of one that ends badly, if any does."""
+    batches = [range(first, first + batch) for first in range(0, schedules, batch)]
+    context = get_context("spawn")
+    with ProcessPoolExecutor(mp_context=context, initializer=hush) as pool:
+        for found in pool.map(first_failure, batches):
+            if found is not None:
+                pool.shutdown(cancel_futures=True)
+                return story(found)
+    return None

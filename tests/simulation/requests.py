@@ -1,0 +1,162 @@
+"""Requests at the server: each may stop, die, or miss its database at every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fedclient.transport import Message, Reply
+from fedcore.handlers import fedavg
+from tests.simulation.server import CRASHED, Call, Server, SharedDatabase
+from tests.simulation.tape import Ask, Crashed, Fault, Paused, Tape
+from tests.simulation.timeline import Timeline
+
+Returns = Callable[[Reply], None]
+
+
+@dataclass
+class Request:
+    """A request at the server. `returns` takes its answer to the one who asked."""
+
+    number: int
+    message: Message
+    returns: Returns
+    skew: float
+    reverse: bool
+    tape: Tape = field(default_factory=Tape)
+
+
+class Requests:
+    """All requests at the server.
+
+    Args:
+        timeline: when things happen.
+        database: what the requests share.
+        outage: when the database is away, from and to.
+    """
+
+    def __init__(
+        self, timeline: Timeline, database: SharedDatabase, outage: tuple[float, float]
+    ) -> None:
+        self.in_flight = 0
+        self._timeline = timeline
+        self._database = database
+        self._outage = outage
+        self._server = Server()
+        self._running: Request
+
+    def send(self, message: Message, returns: Returns) -> None:
+        """Let a message travel: perhaps never, twice, or late."""
+        for _ in range(2 if self._timeline.luck("double") else 1):
+            if not self._timeline.luck("drop"):
+                self.in_flight += 1
+                self._timeline.later(self.travel_s(), self._receive, message, returns)
+
+    def travel_s(self) -> float:
+        """How long a message or its answer is on its way."""
+        if self._timeline.luck("delay"):
+            return self._timeline.rng.uniform(1.0, 200.0)
+        return self._timeline.rng.uniform(0.001, 0.3)
+
+    def _receive(self, message: Message, returns: Returns) -> None:
+        timeline = self._timeline
+        skewed = timeline.luck("skew")
+        request = Request(
+            number=timeline.number(),
+            message=message,
+            returns=returns,
+            skew=timeline.rng.uniform(-5.0, 5.0) if skewed else 0.0,
+            reverse=timeline.luck("reverse"),
+        )
+        timeline.say(f"#{request.number} {message.action}")
+        self._go_on(request)
+
+    def _go_on(self, request: Request) -> None:
+        """Run a request until it answers, dies, or lets others run."""
+        self._running = request
+        try:
+            with _summing(reverse=request.reverse):
+                reply = self._server.run(request.message, request.tape, self._perform)
+        except Paused:
+            self._timeline.later(self._pause_s(), self._go_on, request)
+            return
+        except Crashed:
+            reply = CRASHED
+        else:
+            collections = self._database.collections
+            self._database.checker.answered(request.message, reply, collections)
+        self.in_flight -= 1
+        if self._timeline.is_told:
+            self._timeline.say(f"   #{request.number} answers", _brief(reply))
+        request.returns(reply)
+
+    def _pause_s(self) -> float:
+        """Others come first; a stall outlasts a claim."""
+        seconds = self._timeline.rng.uniform(0.0, 2.0)
+        if self._timeline.luck("stall"):
+            seconds += self._timeline.rng.uniform(5.0, 150.0)
+        return seconds
+
+    def _perform(self, question: Any) -> Any:
+        """Answer a request's question, unless something happens to it."""
+        if question is Ask.TIME:
+            return self._timeline.now + self._running.skew
+        if question is Ask.ID:
+            return f"id{self._timeline.number()}"
+        if self._timeline.luck("switch"):
+            raise Paused(question)
+        if self._outage[0] <= self._timeline.now < self._outage[1]:
+            return Fault.AWAY
+        if self._timeline.luck("away"):
+            self._perhaps(question, "has no answer from")
+            return Fault.AWAY
+        if self._timeline.luck("crash"):
+            self._perhaps(question, "dies at")
+            raise Crashed
+        if self._timeline.luck("echo"):  # the driver repeats a call
+            self._call(question)
+        return self._call(question)
+
+    def _perhaps(self, call: Call, what_happens: str) -> None:
+        """Make a call whose answer nobody will see, or do not make it."""
+        made = self._timeline.rng.random() < 0.5
+        if made:
+            self._call(call)
+        self._timeline.say(
+            f"   #{self._running.number} {what_happens}",
+            "the call" if made else "and before",
+            f"{call.method} {call.collection}",
+        )
+
+    def _call(self, call: Call) -> Any:
+        answer = self._database.perform(call)
+        if self._timeline.is_told and call.writes:
+            made = "" if answer else "  (nothing)"
+            self._timeline.say(f"   #{self._running.number} {call}{made}")
+        return answer
+
+
+@contextmanager
+def _summing(*, reverse: bool) -> Iterator[None]:
+    """Let the aggregation sum from the last client to the first."""
+    if not reverse:
+        yield
+        return
+    usual = fedavg.accepted_chunks
+
+    def accepted_chunks(store: Any, experiment: Any, updates: Any, number: int) -> Any:
+        return usual(store, experiment, updates[::-1], number)
+
+    fedavg.accepted_chunks = accepted_chunks
+    try:
+        yield
+    finally:
+        fedavg.accepted_chunks = usual
+
+
+def _brief(reply: Reply) -> str:
+    text = reply.body.decode()
+    short = text if len(text) <= 240 else f"{text[:120]} … {text[-120:]}"
+    return f"{reply.status} {short}"

@@ -1,0 +1,43 @@
+"""Random schedules: any process may die at any moment, any message may be lost."""
+
+import random
+
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.reports import SOAK, first_failure, on_all_cores, story
+from tests.simulation.timeline import Tell
+from tests.simulation.world import World, run
+
+SCHEDULES = 300_000 if SOAK else 10_000
+
+
+def test_every_invariant_holds_in_thousands_of_random_schedules() -> None:
+    failed = on_all_cores(SCHEDULES)
+    assert failed is None, failed
+
+
+def test_a_seed_replays_its_run_exactly() -> None:
+    seeds = random.Random(0).sample(range(1_000_000), 5)
+    for seed in seeds:
+        once: list[str] = []
+        again: list[str] = []
+        run(seed, once.append)
+        run(seed, again.append)
+        assert once == again
+        assert len(once) > 10
+
+
+def test_a_failure_tells_its_seed_and_how_it_came(monkeypatch) -> None:
+    mutant = MUTANTS["accept_and_freeze_in_two_writes"]
+    mutant.plant(monkeypatch.setattr)
+
+    def play(seed: int, tell: Tell | None) -> World:
+        world = World(mutant.plan, seed, tell)
+        world.run()
+        return world
+
+    seed = first_failure(range(100), play)
+    assert seed is not None
+    told = story(seed, play)
+    assert told.startswith(f"seed {seed}: Broken: round 0 has its 1 updates")
+    assert "sends submit_update" in told
+    assert "update experiments {_id: id" in told

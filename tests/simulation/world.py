@@ -1,0 +1,162 @@
+"""A federation in virtual time: real handlers, real clients, every misfortune."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fedclient.transport import Reply
+from fedcore import codec
+from fedcore.documents import Document
+from tests.simulation.checker import Broken, Checker, backwards
+from tests.simulation.client import Wire
+from tests.simulation.people import Person
+from tests.simulation.plan import Plan, draw
+from tests.simulation.requests import Requests
+from tests.simulation.server import Server, SharedDatabase, order
+from tests.simulation.timeline import Tell, Timeline
+
+LOOK_S = 100.0
+"""How often the operator looks after the experiment."""
+
+GIVE_UP_S = 1000.0
+"""When the operator brings back those who are missing, if nothing has begun."""
+
+MOST_RESUMED = 3
+"""A misfortune may spend a round's attempts, and an operator may have stopped it."""
+
+MOST_EVENTS = 20_000
+
+
+class World:
+    """One run.
+
+    Args:
+        plan: what happens, but for the dice.
+        seed: the dice: equal seeds give equal runs.
+        tell: is told each event as a line.
+    """
+
+    def __init__(self, plan: Plan, seed: int, tell: Tell | None = None) -> None:
+        orders = (sorted, backwards) if plan.faults.reverse else (sorted,)
+        self.timeline = Timeline(seed, plan.faults, tell)
+        self._plan = plan
+        self._database = SharedDatabase(Checker(orders))
+        self._requests = Requests(self.timeline, self._database, plan.outage)
+        self._resumed = 0
+        wire = Wire()
+        self._people = [
+            Person(f"c{index}", self.timeline, self._requests, wire, plan.school)
+            for index in range(plan.clients)
+        ]
+
+    def run(self) -> None:
+        """Play to the end.
+
+        Raises:
+            Broken: an invariant does not hold, or the end never comes.
+        """
+        self._begin()
+        with chunks_of(self._plan.chunk_values):
+            while not self._is_over():
+                if self.timeline.events >= MOST_EVENTS:
+                    raise Broken(f"no end in sight: {self._standing}")
+                self.timeline.go_on()
+            Server().obey(order("advance_round"), self._database, self.timeline.now)
+        self._database.checker.at_rest(self._database.collections)
+
+    def _begin(self) -> None:
+        plan, timeline = self._plan, self.timeline
+        plan.school.sick.update(plan.sick)
+        self._order("start_experiment", settings=plan.settings)
+        for index, person in enumerate(self._people):
+            person.is_there = index not in plan.missing
+            person.start(timeline.rng.uniform(0.5, 3.0))
+        timeline.later(plan.calm_at, self._calm_down)
+        timeline.later(LOOK_S, self._look_after)
+        if plan.stop_at is not None:
+            timeline.later(plan.stop_at, self._order, "stop_experiment")
+        if plan.sweeps:
+            timeline.later(60.0, self._sweep)
+
+    def _is_over(self) -> bool:
+        """Finished, nothing on its way, and every client that is there knows it."""
+        return (
+            not self._requests.in_flight
+            and self._experiment.get("state") == "finished"
+            and all(each.knows_the_end for each in self._people if each.is_there)
+        )
+
+    @property
+    def _experiment(self) -> Document:
+        found = self._database.collections.get("experiments", {})
+        return next(iter(found.values()), {})
+
+    @property
+    def _standing(self) -> str:
+        shown = ("state", "reason", "version", "live")
+        return str({name: self._experiment.get(name) for name in shown})
+
+    # --- the operator -----------------------------------------------------------------
+
+    def _order(self, action: str, **fields: Any) -> None:
+        """Call an action for this experiment, until it answers."""
+        self.timeline.say("operator:", action)
+        answers: list[Reply] = []
+        self._requests.send(order(action, **fields), answers.append)
+
+        def repeat() -> None:
+            if not any(reply.status == 200 for reply in answers):
+                self._order(action, **fields)
+
+        self.timeline.later(5.0, repeat)
+
+    def _calm_down(self) -> None:
+        self.timeline.calm()
+        self._plan.school.sick.clear()
+
+    def _sweep(self) -> None:
+        self._order("advance_round")
+        self.timeline.later(60.0, self._sweep)
+
+    def _look_after(self) -> None:
+        """Resume what has ended too early, once all is calm; bring clients back."""
+        self.timeline.later(LOOK_S, self._look_after)
+        if self.timeline.now < self._plan.calm_at:
+            return
+        if self._experiment.get("state") in ("failed", "stopped"):
+            self._resumed += 1
+            if self._resumed > MOST_RESUMED:
+                raise Broken(f"it ends too early again and again: {self._standing}")
+            self._bring_back()
+            self._order("start_experiment", settings=self._plan.settings, resume=True)
+        elif self.timeline.now > GIVE_UP_S:
+            self._bring_back()
+
+    def _bring_back(self) -> None:
+        for person in self._people:
+            person.come_back()
+
+
+def run(seed: int, tell: Tell | None = None) -> World:
+    """Draw a plan by its seed and play it.
+
+    Raises:
+        Broken: an invariant does not hold.
+    """
+    rng = random.Random(seed)
+    world = World(draw(rng), rng.getrandbits(32), tell)
+    world.run()
+    return world
+
+
+@contextmanager
+def chunks_of(values: int) -> Iterator[None]:
+    """Let a chunk hold so many values."""
+    usual, codec.CHUNK_VALUES = codec.CHUNK_VALUES, values
+    try:
+        yield
+    finally:
+        codec.CHUNK_VALUES = usual
