@@ -107,15 +107,31 @@ class Action(Generic[R]):
         self, request: R, credentials: Credentials, services: Services
     ) -> Caller:
         role = _recognise(request, credentials, services)
-        if role is not None:
-            self._check_allowed(role)
-        elif not self._may_be_known_inside(request, credentials):
-            # Before the experiment is looked up: strangers cannot probe for names.
-            raise _not_known(credentials, self.name)
-        experiment = self._experiment(request, services)
         if role is None:
-            role = self._recognise_member(request, credentials, services, experiment)
-            self._check_allowed(role)
+            return self._authorise_member(request, credentials, services)
+        self._check_allowed(role)
+        experiment = self._find(request, services)
+        if experiment is None and self._named(request) is not None:
+            raise UnknownExperiment(
+                f"experiment: no experiment is named {self._named(request)!r}"
+            )
+        return Caller(role, experiment)
+
+    def _authorise_member(
+        self, request: R, credentials: Credentials, services: Services
+    ) -> Caller:
+        """Authorise whom the experiment alone makes known.
+
+        Who is not known is told the same whether or not there is such an experiment:
+        strangers cannot probe for names.
+        """
+        if not self._may_be_known_inside(request, credentials):
+            raise _not_known(credentials, self.name)
+        experiment = self._find(request, services)
+        if experiment is None:
+            raise _not_known(credentials, self.name)
+        role = self._recognise_member(request, credentials, services, experiment)
+        self._check_allowed(role)
         return Caller(role, experiment)
 
     def _may_be_known_inside(self, request: R, credentials: Credentials) -> bool:
@@ -129,33 +145,30 @@ class Action(Generic[R]):
             expected = " or ".join(sorted(self.allowed))
             raise Forbidden(f"{self.name}: called as {role}, expected {expected}")
 
-    def _experiment(self, request: R, services: Services) -> Experiment | None:
-        name = getattr(request, "experiment", None)
-        if name is None or not self.names_experiment:
-            return None
-        experiment = services.store.experiment(name)
-        if experiment is None:
-            raise UnknownExperiment(f"experiment: no experiment is named {name!r}")
-        return experiment
+    def _named(self, request: R) -> str | None:
+        """Return the name of the experiment that must exist; None if none must."""
+        return getattr(request, "experiment", None) if self.names_experiment else None
+
+    def _find(self, request: R, services: Services) -> Experiment | None:
+        name = self._named(request)
+        return None if name is None else services.store.experiment(name)
 
     def _recognise_member(
         self,
         request: R,
         credentials: Credentials,
         services: Services,
-        experiment: Experiment | None,
+        experiment: Experiment,
     ) -> Role:
         """Recognise a client of the experiment, or the public where it is let in."""
         token = credentials.token
-        if not token and experiment is not None and experiment.settings.public_status:
+        if not token and experiment.settings.public_status:
             return Role.PUBLIC
         index = getattr(request, "client", None)
-        if experiment is None or index is None or not token:
+        if index is None or not token:
             raise _not_known(credentials, self.name)
         if not tokens.is_client(services.secrets, token, experiment.id, index):
-            raise Unauthenticated(
-                f"X-Fed-Token: not the token of client {index} in {experiment.name!r}"
-            )
+            raise _not_known(credentials, self.name)
         if experiment.shuts_out(index):
             raise Forbidden(f"client {index} of {experiment.name!r} has been revoked")
         if not self._is_enrolled(experiment, index, services):
@@ -189,7 +202,8 @@ def _not_known(credentials: Credentials, action: str) -> Unauthenticated:
     if not credentials.token:
         return Unauthenticated("X-Fed-Token: found none, expected a token")
     return Unauthenticated(
-        f"X-Fed-Token: no token of this deployment for {action}, or it has ended"
+        f"X-Fed-Token: not a token that lets its holder call {action} in this way: "
+        "another deployment's, experiment's or client's, or one that has ended"
     )
 
 
