@@ -10,6 +10,7 @@ With `--function` it makes one folder of the same parts instead, for AWS Lambda.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -100,9 +101,19 @@ def build_function(target_name: str = "3.11") -> Path:
     folder = FUNCTION / target_name
     stamp = FUNCTION / f"{target_name}.stamp"
     wanted = _fingerprint(target)
-    if folder.exists() and stamp.exists() and stamp.read_text() == wanted:
-        return folder
-    stamp.unlink(missing_ok=True)
+    FUNCTION.mkdir(parents=True, exist_ok=True)
+    with (FUNCTION / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a folder, unlike a zip, is not made at once
+        kept = folder.is_dir() and stamp.exists() and stamp.read_text() == wanted
+        if not kept:
+            stamp.unlink(missing_ok=True)
+            _lay_out(target, folder)
+            stamp.write_text(wanted)
+    return folder
+
+
+def _lay_out(target: Target, folder: Path) -> None:
+    """Fill a folder anew, for every user to read: Lambda's is not the owner."""
     shutil.rmtree(folder, ignore_errors=True)
     with _unpacked(target) as parts:
         for part in parts:
@@ -111,9 +122,7 @@ def build_function(target_name: str = "3.11") -> Path:
                 placed.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, placed)
     for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)  # Lambda's user is not the owner
-    stamp.write_text(wanted)
-    return folder
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def build_id() -> str:
