@@ -55,6 +55,9 @@ lint: install  ## formatting, lint, layers, types
 test: lint  ## lint, types and all tests but those on a cluster
 	$(RUN) pytest -m "not cluster" $(ARGS)
 
+soak: install  ## the long versions of the simulation: an hour, and every small world
+	SOAK=1 $(RUN) pytest tests/simulation -o log_cli=true --log-cli-level=INFO $(ARGS)
+
 test-cluster: install  ## the chart on the cluster that KUBECONFIG names
 	CLUSTER_TESTS=1 $(RUN) pytest tests/cluster -n 3 --dist loadfile $(ARGS)
 
@@ -78,4 +81,4 @@ audit: install  ## known vulnerabilities of what uv.lock pins (asks the package 
 clean:  ## remove what was built and the embedded platform's state
 	rm -rf build .fedwhisk runs .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install run actions deploy undeploy function deploy-aws undeploy-aws lint test test-cluster conformance bench bench-stock fuzz audit clean
+.PHONY: help install run soak actions deploy undeploy function deploy-aws undeploy-aws lint test test-cluster conformance bench bench-stock fuzz audit clean
