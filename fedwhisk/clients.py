@@ -209,9 +209,10 @@ def _assignment(pod: Pod, report: Report | None) -> str:
     """Say what a client is at, as far as the experiment tells."""
     if report is None:
         return ""
-    index = next((c.index for c in report.clients if c.name == pod.client), None)
-    if index is None:
-        return "not enrolled"
+    known = next((each for each in report.clients if each.name == pod.client), None)
+    if known is None or known.revoked:
+        return "revoked" if known else "not enrolled"
+    index = known.index
     live = report.live
     if report.state != "running" or live is None:
         return report.state

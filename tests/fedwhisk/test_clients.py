@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
@@ -73,6 +74,14 @@ def test_a_pod_stands_beside_what_the_experiment_knows_of_its_client() -> None:
         "at round 2",
         "not enrolled",
     ]
+
+
+def test_a_revoked_client_is_told_apart_from_one_that_waits() -> None:
+    known = report(live=LIVE)
+    shut_out = msgspec.structs.replace(known.clients[3], revoked=True)
+    clients = [*known.clients[:3], shut_out]
+    rows = join(PODS, msgspec.structs.replace(known, clients=clients))
+    assert rows[0].assignment == "revoked"
 
 
 def test_after_the_end_every_client_is_finished() -> None:

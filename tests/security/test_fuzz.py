@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fedcore import tokens
-from tests.fedcore.world import SECRET
+from fedcore.handlers.action import Role
+from tests.fedcore.world import SECRET, SMALL
 from tests.security.declared import ACTIONS, fields, request, values
 from tests.security.deployed import Deployed
 
@@ -86,7 +88,7 @@ def known(deployed: Deployed) -> dict[str, Any]:
     """Fields that make sense: of a real update, and of everything else."""
     (member, *_) = deployed.members
     update = member.update(1, 1.0, 2.0)
-    return {"name": "c0", "version": 0, "settings": {"clients": 3}, **update}
+    return {"name": "c0", "version": 0, "settings": SMALL, **update}
 
 
 @st.composite
@@ -207,6 +209,42 @@ def test_a_page_shows_hostile_names_as_text_and_runs_nothing(patch) -> None:
     answer = deployed.call("status", asked, TOKENS[1])
     assert "<script" not in answer["body"]
     assert "default-src 'none'" in answer["headers"]["content-security-policy"]
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_accident_inside_is_told_to_the_log_alone_and_without_values(
+    patch, caplog, action
+) -> None:
+    deployed = Deployed(patch)
+
+    class Broken:
+        """A store of which every question fails."""
+
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError("mongodb://operator:hush-hush@example.org")
+
+    sent = request(ACTIONS[action], known(deployed))
+    deployed.services = replace(deployed.services, store=Broken())
+    statuses = set()
+    for token in TOKENS:
+        answer = deployed.call(action, sent, token)
+        statuses.add(answer["statusCode"])
+        error = answer["body"]["error"]
+        assert not INSIDES.search(error["message"]), error
+    assert 500 in statuses or ACTIONS[action].allowed == {Role.OWNER}
+    assert "hush" not in caplog.text
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_no_log_and_no_refusal_repeats_a_token(patch, caplog, action) -> None:
+    caplog.set_level("DEBUG")
+    deployed = Deployed(patch)
+    sent = request(ACTIONS[action], known(deployed))
+    for token in (*TOKENS[1:], tokens.operator_token(b"x" * 32)):
+        answer = deployed.call(action, sent, token)
+        assert token not in caplog.text
+        if answer["statusCode"] != 200:
+            assert token not in json.dumps(answer)
 
 
 def test_nobody_on_the_way_keeps_an_answer(patch) -> None:
