@@ -47,11 +47,15 @@ def first_failure(seeds: range, play: Run = run) -> int | None:
     return None
 
 
-def on_all_cores(schedules: int, batch: int = 250) -> str | None:
+def on_every_core() -> ProcessPoolExecutor:
+    """Return a pool of as many processes as there are cores."""
+    return ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=hush)
+
+
+def play_many(schedules: int, batch: int = 250) -> str | None:
     """Play so many runs; return the story of one that ends badly, if any does."""
     batches = [range(first, first + batch) for first in range(0, schedules, batch)]
-    context = get_context("spawn")
-    with ProcessPoolExecutor(mp_context=context, initializer=hush) as pool:
+    with on_every_core() as pool:
         for found in pool.map(first_failure, batches):
             if found is not None:
                 pool.shutdown(cancel_futures=True)

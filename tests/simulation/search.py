@@ -7,7 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from tests.simulation.checker import Broken
-from tests.simulation.small import Game, SmallWorld, State
+from tests.simulation.game import Game
+from tests.simulation.state import SmallWorld, State
 from tests.simulation.world import chunks_of
 
 

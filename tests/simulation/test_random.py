@@ -3,7 +3,7 @@
 import random
 
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.reports import SOAK, first_failure, on_all_cores, story
+from tests.simulation.reports import SOAK, first_failure, play_many, story
 from tests.simulation.timeline import Tell
 from tests.simulation.world import World, run
 
@@ -11,7 +11,7 @@ SCHEDULES = 300_000 if SOAK else 10_000
 
 
 def test_every_invariant_holds_in_thousands_of_random_schedules() -> None:
-    failed = on_all_cores(SCHEDULES)
+    failed = play_many(SCHEDULES)
     assert failed is None, failed
 
 

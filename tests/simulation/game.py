@@ -1,4 +1,4 @@
-"""Small worlds as values: every state can be kept, compared, and left in every way.
+"""What may happen in a small world, without misfortune and with it.
 
 Time stands still unless it jumps to the next moment at which something becomes due.
 A client that was told to wait asks again as soon as there is news. Calls that commute
@@ -7,176 +7,28 @@ with all that others do are made together with the call before them.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
-
 from fedclient.transport import Message, Reply
-from fedcore.documents import Document
 from tests.simulation.checker import Broken, Checker
 from tests.simulation.client import Client, School, Sleep, Wire
 from tests.simulation.server import CRASHED, Call, Server, SharedDatabase, order
+from tests.simulation.state import (
+    Budget,
+    Flight,
+    Operator,
+    Seat,
+    SmallWorld,
+    State,
+    digest,
+    encode,
+)
 from tests.simulation.tape import Ask, Paused, Tape
-
-FOREVER_S = 1e9
 
 NO_QUOTA = 1e9
 """Calls a minute. Then waits depend on the round alone, and equal states meet."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How many misfortunes are still to come.
-
-    Attributes:
-        crashes: requests that die, before or after a call.
-        copies: messages that arrive a second time, at any later moment.
-        kills: clients that are killed and started again.
-        jumps: times that the clock runs on while there is something to do.
-    """
-
-    crashes: int = 0
-    copies: int = 0
-    kills: int = 0
-    jumps: int = 0
-
-
-@dataclass(frozen=True)
-class SmallWorld:
-    """What is explored.
-
-    Attributes:
-        settings: the experiment's.
-        budget: the misfortunes.
-        at_once: requests that may be under way together.
-        first_round: everything before this round happens without misfortune.
-        orders: what an operator does meanwhile: actions and their fields.
-        chunk_values: values in a chunk, of the model's two.
-        soak: whether only `make soak` explores it.
-    """
-
-    settings: dict[str, Any]
-    budget: Budget = Budget()
-    at_once: int = 2
-    first_round: int = 1
-    orders: tuple[tuple[str, dict[str, Any]], ...] = ()
-    chunk_values: int = 2
-    soak: bool = False
-
-
-class Operator:
-    """Sends orders one after the other, each until it is answered."""
-
-    name = "operator"
-    outcome = "finished"
-
-    def __init__(self, wire: Wire, orders: tuple[Message, ...]) -> None:
-        self._wire = wire
-        self._orders = orders
-        self.answers: tuple[Any, ...] = ()
-
-    def step(self, perform: Any) -> float:
-        tape = Tape(self.answers)
-        tape.rewind(perform)
-        for message in self._orders:
-            while tape.ask(message).status != 200:
-                pass
-        return FOREVER_S
-
-    def fork(self, answer: Any) -> Operator:
-        twin = Operator(self._wire, self._orders)
-        twin.answers = (*self.answers, answer)
-        return twin
-
-    @property
-    def memory(self) -> Any:
-        return self.answers
-
-
-@dataclass(frozen=True)
-class Seat:
-    """A client, or the operator, between two of its messages.
-
-    `message` is on its way or under way (`flies`); None while it waits for news
-    other than `heard`.
-    """
-
-    client: Client | Operator
-    message: Message | None = None
-    flies: bool = False
-    heard: bytes = b""
-
-    def print(self, news: bytes) -> Any:
-        waits = self.message is None and self.heard == news
-        return (self.client.memory, self.flies, waits)
-
-
-@dataclass(frozen=True)
-class Flight:
-    """A request at the server that is about to make a call; `seat` awaits it.
-
-    `heard` is the news at its arrival: what happens later its answer may not know.
-    """
-
-    seat: int | None
-    message: Message
-    heard: bytes
-    answers: tuple[Any, ...] = ()
-    pending: Call | None = None
-    wrote: bool = False
-
-    def print(self) -> bytes:
-        message = self.message
-        told = (self.seat, message.action, message.body, self.answers, self.heard)
-        return _encode(told)
-
-
-@dataclass(frozen=True)
-class State:
-    """All there is."""
-
-    collections: Mapping[str, dict[str, Document]]
-    prints: Mapping[str, bytes]
-    seats: tuple[Seat, ...]
-    budget: Budget
-    now: float = 1000.0
-    flights: tuple[Flight, ...] = ()
-    letters: tuple[Message, ...] = ()
-
-    @property
-    def experiment(self) -> Document:
-        (found,) = self.collections["experiments"].values()
-        return found
-
-    @property
-    def news(self) -> bytes:
-        """What a client that waits would like to know."""
-        known = (self.prints["experiments"], self.prints.get("rounds"))
-        return _encode((*known, self.now))
-
-    @property
-    def is_idle(self) -> bool:
-        """Nobody is at anything."""
-        asking = any(seat.message is not None for seat in self.seats)
-        return not (self.flights or self.letters or asking)
-
-    @property
-    def has_ended(self) -> bool:
-        """And nobody will ever be."""
-        return self.is_idle and self.experiment["state"] == "finished"
-
-    def print(self) -> bytes:
-        """Return the same for equal states, and for equal states alone."""
-        news = self.news
-        flights = sorted(each.print() for each in self.flights)
-        letters = sorted((each.action, each.body) for each in self.letters)
-        seats = [each.print(news) for each in self.seats]
-        rest = (self.now, self.budget, self.prints, seats, flights, letters)
-        return _digest(_encode(rest))
-
 
 Move = tuple[tuple[object, ...], State]
 """What happens, in words to be joined, and what comes of it."""
@@ -358,7 +210,7 @@ class Game:
         budget = replace(state.budget, copies=state.budget.copies - 1)
         for seat in state.seats:
             message = seat.message
-            if message is not None and message.action != "subscribe":
+            if message is not None and message.action in self.world.copied:
                 letters = (*state.letters, message)
                 words = (seat.client.name, message.action, "is doubled")
                 yield words, replace(state, letters=letters, budget=budget)
@@ -440,7 +292,7 @@ def _stored(state: State, database: SharedDatabase) -> State:
     prints = dict(state.prints)
     for name, documents in database.collections.items():
         if documents is not state.collections.get(name):
-            prints[name] = _digest(_encode(documents))
+            prints[name] = digest(encode(documents))
     return replace(state, collections=database.collections, prints=prints)
 
 
@@ -456,11 +308,3 @@ def _without(items: tuple[Any, ...], number: int) -> tuple[Any, ...]:
 def _who(state: State, flight: Flight) -> str:
     seat = "a copy" if flight.seat is None else state.seats[flight.seat].client.name
     return f"{seat}'s {flight.message.action}:"
-
-
-def _encode(value: Any) -> bytes:
-    return msgspec.msgpack.encode(value, order="deterministic")
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16).digest()

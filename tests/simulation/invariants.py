@@ -1,0 +1,244 @@
+"""What must hold of the documents, one promise a function.
+
+Written against documents alone: it shares no arithmetic and no rule with the code
+that it checks, but for the table of states.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fedcore import codec
+from fedcore.documents import Document, ExperimentState
+from fedcore.rules import NEXT
+
+Collection = Mapping[str, Document]
+Collections = Mapping[str, Collection]
+Order = Callable[[Iterable[int]], list[int]]
+
+LONGEST_WAIT_S = 600.0
+EVALUATION_TRIES = 3
+STATES = [state.value for state in ExperimentState]
+MOVES = {(state, to) for (state, _), to in NEXT.items() if state in STATES}
+ROUND_STATES = ["training", "frozen", "closed"]
+
+
+class Broken(AssertionError):
+    """An invariant does not hold."""
+
+
+def backwards(indexes: Iterable[int]) -> list[int]:
+    """The order in which another implementation might sum."""
+    return sorted(indexes, reverse=True)
+
+
+def require(holds: bool, complaint: str) -> None:
+    if not holds:
+        raise Broken(complaint)
+
+
+def nothing_gone(what: str, before: Collection, after: Collection) -> None:
+    gone = before.keys() - after.keys()
+    require(not gone, f"{what} gone: {gone}")
+
+
+def state_moves(old: Document, new: Document) -> None:
+    move = (old["state"], new["state"])
+    live = old["live"]
+    if move[0] == move[1]:
+        return
+    require(move in MOVES, f"the experiment goes from {move[0]} to {move[1]}")
+    if move[1] == "finished":
+        last = old["settings"]["rounds"]
+        require(
+            (live["number"], live["state"]) == (last, "closed"),
+            f"finished in round {live['number']} of {last}, which is {live['state']}",
+        )
+    if move[1] == "failed":
+        require(
+            live["accepted_count"] < live["quorum"]
+            and live["attempt"] >= old["settings"]["attempts"]
+            and f"need {live['quorum']}" in new["reason"],
+            f"failed for {new['reason']!r} in {live}",
+        )
+
+
+def round_holds(live: Document) -> None:
+    accepted, cohort = live["accepted"], live["cohort"]
+    require(
+        live["accepted_count"] == len(accepted),
+        f"{live['accepted_count']} counted of {accepted}",
+    )
+    require(len(set(cohort)) == len(cohort), f"cohort {cohort} holds someone twice")
+    outside = {int(index) for index in accepted} - set(cohort)
+    require(not outside, f"accepted from outside the cohort {cohort}: {outside}")
+    full = live["number"] >= 0 and len(accepted) >= live["target"]
+    require(
+        not (full and live["state"] == "training"),
+        f"round {live['number']} has its {live['target']} updates and goes on training",
+    )
+    require(len(accepted) <= live["target"], f"{accepted} is beyond the target")
+
+
+def round_moves(old: Document, new: Document, now: Collections) -> None:
+    """One round, a write later."""
+    was, live = old["live"], new["live"]
+    number = live["number"]
+    frozen = (was["state"], live["state"]) == ("training", "frozen")
+    require(
+        ROUND_STATES.index(was["state"]) <= ROUND_STATES.index(live["state"]),
+        f"round {number} goes from {was['state']} to {live['state']}",
+    )
+    require(
+        (was["target"], was["quorum"]) == (live["target"], live["quorum"]),
+        f"round {number} changes its target or quorum",
+    )
+    require(
+        live["cohort"][: len(was["cohort"])] == was["cohort"],
+        f"round {number}: cohort {was['cohort']} became {live['cohort']}",
+    )
+    gone = was["accepted"].items() - live["accepted"].items()
+    require(not gone, f"round {number}: accepted updates are gone: {gone}")
+    fresh = live["accepted"].items() - was["accepted"].items()
+    require(
+        not fresh or was["state"] == "training",
+        f"round {number}: {fresh} accepted while {was['state']}",
+    )
+    for index, upload in fresh:
+        is_whole(new, int(index), upload, now)
+    require(
+        not frozen or live["accepted_count"] >= live["quorum"],
+        f"round {number} is frozen with {live['accepted']}, need {live['quorum']}",
+    )
+    require(
+        live["attempt"] <= was["attempt"] or was["accepted_count"] < was["quorum"],
+        f"round {number} has its quorum and makes another attempt",
+    )
+
+
+def round_follows(old: Document, new: Document, now: Collections) -> None:
+    was, live = old["live"], new["live"]
+    require(
+        live["number"] == was["number"] + 1
+        and was["state"] == "closed"
+        and live["state"] == "training"
+        and not live["accepted"]
+        and new["version"] == was["number"],
+        f"round {live} follows {was}",
+    )
+    written = [each["number"] for each in now.get("rounds", {}).values()]
+    require(
+        sorted(written) == list(range(live["number"])),
+        f"round {live['number']} opens, the history holds {written}",
+    )
+
+
+def history_stands(old: Document, new: Document) -> None:
+    for field in ("number", "cohort", "accepted", "opened", "closed", "examples"):
+        require(
+            old[field] == new[field], f"round {old['number']}: {field} is rewritten"
+        )
+    score = old["evaluation"]["result"]
+    require(
+        score in (None, new["evaluation"]["result"]),
+        f"round {old['number']}: its score is rewritten",
+    )
+
+
+def is_whole(experiment: Document, index: int, upload: str, now: Collections) -> None:
+    place = (experiment["live"]["number"], index, upload)
+    chunks = [
+        each["chunk"]
+        for each in now["update_chunks"].values()
+        if place_of(each) == place
+    ]
+    expected = list(range(codec.chunk_count(experiment["parameters"])))
+    require(sorted(chunks) == expected, f"accepted {place} with the chunks {chunks}")
+
+
+def place_of(chunk: Document) -> tuple[int, int, str]:
+    return (chunk["round"], chunk["client"], chunk["upload"])
+
+
+def is_counted(request: Document, upload: str, now: Collections) -> None:
+    (experiment,) = now["experiments"].values()
+    live, number = experiment["live"], request["round"]
+    records = [live, *now.get("rounds", {}).values()]
+    counted = [
+        each["accepted"].get(str(request["client"]))
+        for each in records
+        if each["number"] == number
+    ]
+    require(
+        upload is not None and upload in counted,
+        f"client {request['client']} is told that {upload} counts in round {number}, "
+        f"which has {counted}",
+    )
+
+
+def waits(told: Document) -> None:
+    """A time to come back, where there is one, is positive and bounded."""
+    seconds = told.get("retry_after", 1.0)
+    require(0 < seconds <= LONGEST_WAIT_S, f"told to come back in {seconds} s")
+
+
+def all_scored(now: Collections) -> None:
+    (experiment,) = now["experiments"].values()
+    if not experiment["settings"]["evaluate"]:
+        return
+    open_ones = [
+        each["number"]
+        for each in now["rounds"].values()
+        if each["evaluation"]["result"] is None
+        and each["evaluation"]["attempts"] < EVALUATION_TRIES
+    ]
+    require(not open_ones, f"told to stop before {open_ones} were scored")
+
+
+def model_chunk(
+    experiment: Document, version: int, number: int, now: Collections
+) -> bytes:
+    found = [
+        each["data"]
+        for each in now.get("model_chunks", {}).values()
+        if (each["version"], each["chunk"]) == (version, number)
+    ]
+    require(len(found) == 1, f"version {version} has {len(found)} chunks {number}")
+    return found[0]
+
+
+def average(
+    experiment: Document,
+    number: int,
+    order: Order,
+    chunks: Collection,
+    updates: Collection,
+) -> bytes:
+    """The average of the accepted updates, from the textbook, one value at a time."""
+    live = experiment["live"]
+    total: list[float] = []
+    examples = 0
+    for index in order(int(each) for each in live["accepted"]):
+        place = (live["number"], index, live["accepted"][str(index)])
+        (data,) = (
+            floats(each["data"])
+            for each in chunks.values()
+            if place_of(each) == place and each["chunk"] == number
+        )
+        (weight,) = (
+            each["examples"]
+            for each in updates.values()
+            if (each["round"], each["client"], each["upload"]) == place
+        )
+        weighted = [value * weight for value in data]
+        total = (
+            [a + b for a, b in zip(total, weighted, strict=True)] if total else weighted
+        )
+        examples += weight
+    return struct.pack(f"<{len(total)}f", *(value / examples for value in total))
+
+
+def floats(data: bytes) -> Any:
+    return struct.unpack(f"<{len(data) // 4}f", data)

@@ -1,0 +1,179 @@
+"""A small world as a value: each state can be kept, compared, and left in every way."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from fedclient.transport import Message
+from fedcore.documents import Document
+from tests.simulation.client import Client, Wire
+from tests.simulation.server import Call
+from tests.simulation.tape import Tape
+
+FOREVER_S = 1e9
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many misfortunes are still to come.
+
+    Attributes:
+        crashes: requests that die, before or after a call.
+        copies: messages that arrive a second time, at any later moment.
+        kills: clients that are killed and started again.
+        jumps: times that the clock runs on while there is something to do.
+    """
+
+    crashes: int = 0
+    copies: int = 0
+    kills: int = 0
+    jumps: int = 0
+
+
+@dataclass(frozen=True)
+class SmallWorld:
+    """What is explored.
+
+    Attributes:
+        settings: the experiment's.
+        budget: the misfortunes.
+        at_once: requests that may be under way together.
+        first_round: everything before this round happens without misfortune.
+        copied: the actions whose messages may arrive twice.
+        orders: what an operator does meanwhile: actions and their fields.
+        chunk_values: values in a chunk, of the model's two.
+        soak: whether only `make soak` explores it.
+    """
+
+    settings: dict[str, Any]
+    budget: Budget = Budget()
+    at_once: int = 2
+    first_round: int = 1
+    copied: tuple[str, ...] = ("check_in", "submit_update", "advance_round")
+    orders: tuple[tuple[str, dict[str, Any]], ...] = ()
+    chunk_values: int = 2
+    soak: bool = False
+
+
+class Operator:
+    """Sends orders one after the other, each until it is answered."""
+
+    name = "operator"
+    outcome = "finished"
+
+    def __init__(self, wire: Wire, orders: tuple[Message, ...]) -> None:
+        self._wire = wire
+        self._orders = orders
+        self.answers: tuple[Any, ...] = ()
+
+    def step(self, perform: Any) -> float:
+        tape = Tape(self.answers)
+        tape.rewind(perform)
+        for message in self._orders:
+            while tape.ask(message).status != 200:
+                pass
+        return FOREVER_S
+
+    def fork(self, answer: Any) -> Operator:
+        twin = Operator(self._wire, self._orders)
+        twin.answers = (*self.answers, answer)
+        return twin
+
+    @property
+    def memory(self) -> Any:
+        return self.answers
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A client, or the operator, between two of its messages.
+
+    `message` is on its way or under way (`flies`); None while it waits for news
+    other than `heard`.
+    """
+
+    client: Client | Operator
+    message: Message | None = None
+    flies: bool = False
+    heard: bytes = b""
+
+    def print(self, news: bytes) -> Any:
+        waits = self.message is None and self.heard == news
+        return (self.client.memory, self.flies, waits)
+
+
+@dataclass(frozen=True)
+class Flight:
+    """A request at the server that is about to make a call; `seat` awaits it.
+
+    `heard` is the news at its arrival: what happens later its answer may not know.
+    """
+
+    seat: int | None
+    message: Message
+    heard: bytes
+    answers: tuple[Any, ...] = ()
+    pending: Call | None = None
+    wrote: bool = False
+
+    def print(self) -> bytes:
+        message = self.message
+        told = (self.seat, message.action, message.body, self.answers, self.heard)
+        return encode(told)
+
+
+@dataclass(frozen=True)
+class State:
+    """All there is."""
+
+    collections: Mapping[str, dict[str, Document]]
+    prints: Mapping[str, bytes]
+    seats: tuple[Seat, ...]
+    budget: Budget
+    now: float = 1000.0
+    flights: tuple[Flight, ...] = ()
+    letters: tuple[Message, ...] = ()
+
+    @property
+    def experiment(self) -> Document:
+        (found,) = self.collections["experiments"].values()
+        return found
+
+    @property
+    def news(self) -> bytes:
+        """What a client that waits would like to know."""
+        known = (self.prints["experiments"], self.prints.get("rounds"))
+        return encode((*known, self.now))
+
+    @property
+    def is_idle(self) -> bool:
+        """Nobody is at anything."""
+        asking = any(seat.message is not None for seat in self.seats)
+        return not (self.flights or self.letters or asking)
+
+    @property
+    def has_ended(self) -> bool:
+        """And nobody will ever be."""
+        return self.is_idle and self.experiment["state"] == "finished"
+
+    def print(self) -> bytes:
+        """Return the same for equal states, and for equal states alone."""
+        news = self.news
+        flights = sorted(each.print() for each in self.flights)
+        letters = sorted((each.action, each.body) for each in self.letters)
+        seats = [each.print(news) for each in self.seats]
+        rest = (self.now, self.budget, self.prints, seats, flights, letters)
+        return digest(encode(rest))
+
+
+def encode(value: Any) -> bytes:
+    return msgspec.msgpack.encode(value, order="deterministic")
+
+
+def digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
