@@ -4,11 +4,12 @@ import json
 import os
 
 import pytest
-import requests
 
 from fedwhisk.database import EmbeddedDatabase
 from fedwhisk.host import HostServer, HostSettings
+from tests.openwhisk import OpenWhisk
 from tests.tools import wskdeploy
+from tests.wskdeploy import NOTHING, apis, names
 
 pytestmark = [pytest.mark.e2e, pytest.mark.wskdeploy]
 
@@ -35,16 +36,9 @@ def openwhisk(machine, tmp_path):
         yield host
 
 
-def entities(host, kind: str) -> list[str]:
-    url = f"{host.url}/api/v1/namespaces/_/{kind}"
-    found = requests.get(url, auth=tuple(host.auth.split(":")), timeout=30).json()
-    return [each["name"] for each in found]
-
-
-def apis(host) -> list[str]:
-    url = f"{host.url}/api/v1/web/whisk.system/apimgmt/getApi.http"
-    found = requests.get(url, auth=tuple(host.auth.split(":")), timeout=30).json()
-    return [each["value"]["gwApiUrl"] for each in found["apis"]]
+def deployed(host) -> dict[str, list[str]]:
+    """The names of all that is on the host, by kind."""
+    return names(OpenWhisk(host.url, host.auth))
 
 
 def test_deploying_again_in_the_middle_of_an_experiment_harms_nothing(
@@ -52,7 +46,7 @@ def test_deploying_again_in_the_middle_of_an_experiment_harms_nothing(
 ) -> None:
     out, _ = machine.call("deploy")
     assert f"BASE_URL_OW={openwhisk.web_url}/fedwhisk" in out.splitlines()
-    assert "advance_round" in entities(openwhisk, "actions")
+    assert "advance_round" in deployed(openwhisk)["actions"]
     under_way = machine.start("run", "--on", "openwhisk", *FEW, "--experiment", "real")
     for line in under_way.stdout:
         if line.startswith("round 1 closed"):
@@ -66,12 +60,13 @@ def test_deploying_again_in_the_middle_of_an_experiment_harms_nothing(
     assert (report["state"], report["version"]) == ("finished", 4)
     assert [each["updates"] for each in report["rounds"]] == [1, 2, 2, 2, 2]
     machine.call("undeploy")
-    assert entities(openwhisk, "actions") == entities(openwhisk, "packages") == []
+    assert deployed(openwhisk) == NOTHING
 
 
 def test_clients_reach_the_actions_by_the_gateways_paths(machine, openwhisk) -> None:
     out, _ = machine.call("deploy", "--gateway")
-    (gateway,) = apis(openwhisk)
+    (api,) = apis(OpenWhisk(openwhisk.url, openwhisk.auth))
+    gateway = api["gwApiUrl"]
     assert f"BASE_URL_OW={gateway}" in out.splitlines()
     machine.environment["BASE_URL_OW"] = gateway
     machine.call("doctor", "--on", "openwhisk")
@@ -79,7 +74,7 @@ def test_clients_reach_the_actions_by_the_gateways_paths(machine, openwhisk) -> 
     end = json.loads(out.splitlines()[-1])
     assert (end["state"], end["rounds"], end["http_429"]) == ("finished", 4, 0)
     machine.call("undeploy")
-    assert apis(openwhisk) == entities(openwhisk, "packages") == []
+    assert deployed(openwhisk) == NOTHING
 
 
 def test_a_missing_setting_is_named_before_anything_is_sent(machine, openwhisk):
@@ -87,7 +82,7 @@ def test_a_missing_setting_is_named_before_anything_is_sent(machine, openwhisk):
     machine.environment["FED_SECRET"] = ""
     _, err = machine.call("deploy", code=2)
     assert err == "error: AUTH, FED_SECRET: not set, see .env.template\n"
-    assert entities(openwhisk, "packages") == []
+    assert deployed(openwhisk) == NOTHING
 
 
 def test_without_the_tool_it_says_how_to_get_it(machine, openwhisk) -> None:
