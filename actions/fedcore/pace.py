@@ -16,6 +16,7 @@ spread evenly whatever the number of clients.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from fedcore.messages import Turns
@@ -217,12 +218,14 @@ def expected_end(
         more, who comes late lets the next round wait.
     """
     elapsed = now - opened
-    by_habit = opened + usual_s if usual_s is not None else now + elapsed / 2
-    if not done:
-        return by_habit
-    by_progress = opened + elapsed * target / done
+    by_progress = opened + elapsed * target / done if done else math.inf
     if usual_s is None:
         # The first updates of a round come late, and then many at once where clients
         # train side by side: go half the way, but not too far, then look again.
-        return min(now + (by_progress - now) / 2, now + elapsed / 2)
-    return min(by_habit, by_progress) if by_habit > now else by_progress
+        step = elapsed / 3 if done else elapsed / 2
+        return min(now + (by_progress - now) / 2, now + step)
+    by_habit = opened + usual_s
+    if by_habit > now:
+        return min(by_habit, by_progress)
+    # Overdue: it may end at any moment, or last twice as long.
+    return min(by_progress, now + max(SHORTEST_WAIT_S, now - by_habit))

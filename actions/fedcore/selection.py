@@ -2,16 +2,17 @@
 
 While every client delivers and keeps its word, the lot alone decides, so that a seed
 gives the same cohorts whatever the clients' speed. Who does not is drawn last: absent
-is who has not come back long after the promised time, resting who was in cohorts and
-did not deliver. One such miss costs one round of rest, two in a row two more, then
-four, eight …: a client that has died costs few deadlines, one that is back is found
-again.
+is who has not come back long after the promised time, resting who was in a cohort and
+did not deliver. Such a client rests until it is seen again, and for one round; after a
+second miss in a row for two, then four, eight …: who has died costs one deadline, who
+is slow costs few, who is back is found again.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from fedcore.documents import Client, RoundRecord
 from fedcore.settings import ExperimentSettings
@@ -112,13 +113,18 @@ def reluctances(
         urgent: whether the round waits already: then who comes back first is drawn
             first.
     """
-    rests = resting(records, settings, number)
+    missed = misses(records, settings)
     found = {}
     for client in clients:
-        misses = rests.get(client.index, 0) or int(is_absent(client, now))
         sleep_s = max(0.0, client.due - now) if urgent else 0.0
-        if misses or sleep_s:
-            found[client.index] = UNFIT * misses + sleep_s
+        unfit = 0
+        miss = missed.get(client.index)
+        if miss is not None and (miss.rests(number) or client.last_seen <= miss.closed):
+            unfit = miss.count
+        elif is_absent(client, now):
+            unfit = 1
+        if unfit or sleep_s:
+            found[client.index] = UNFIT * unfit + sleep_s
     return found
 
 
@@ -127,24 +133,37 @@ def is_absent(client: Client, now: float) -> bool:
     return client.last_seen < client.due and now > client.due + ABSENT_S
 
 
-def resting(
-    records: Iterable[RoundRecord], settings: ExperimentSettings, number: int
-) -> dict[int, int]:
-    """Return who rests in round `number`: rounds missed in a row, by index."""
-    misses: dict[int, int] = {}
-    last: dict[int, int] = {}
+@dataclass(frozen=True)
+class Miss:
+    """What a client owes: rounds missed in a row, the last one and when it closed."""
+
+    count: int
+    round: int
+    closed: float
+
+    def rests(self, number: int) -> bool:
+        """Tell whether the client rests in a round."""
+        return number <= self.round + min(2 ** (self.count - 1), LONGEST_REST)
+
+
+def misses(
+    records: Iterable[RoundRecord], settings: ExperimentSettings
+) -> dict[int, Miss]:
+    """Return who has not delivered when last in a cohort, by index.
+
+    Args:
+        records: the last rounds, in order.
+        settings: the experiment's.
+    """
+    missed: dict[int, Miss] = {}
     for record in records:
         for index in record.cohort:
             if _delivered(record, index, settings):
-                misses.pop(index, None)
+                missed.pop(index, None)
             else:
-                misses[index] = misses.get(index, 0) + 1
-                last[index] = record.number
-    return {
-        index: count
-        for index, count in misses.items()
-        if number <= last[index] + min(2 ** (count - 1), LONGEST_REST)
-    }
+                before = missed[index].count if index in missed else 0
+                missed[index] = Miss(before + 1, record.number, record.closed)
+    return missed
 
 
 def _delivered(record: RoundRecord, index: int, settings: ExperimentSettings) -> bool:

@@ -122,13 +122,14 @@ def test_the_end_of_a_round_is_guessed_from_progress_and_habit() -> None:
         return expected_end(opened=0.0, now=10.0, done=done, target=10, usual_s=usual)
 
     assert end(0, None) == 15.0  # nothing known: a little later each time
-    assert end(5, None) == 15.0  # half done after 10 s: half the way to 20 s
-    assert end(1, None) == 15.0  # no more than that: others may follow at once
-    assert end(9, None) < 11.0
+    assert end(1, None) == 10 + 10 / 3  # no more than that: others may follow at once
+    assert end(8, None) == 11.25  # half the way to 12.5 s
     assert end(0, 30.0) == 30.0  # nothing done: as usual
     assert end(5, 30.0) == 20.0  # faster than usual
     assert end(2, 30.0) == 30.0  # no earlier than usual, though progress says 50 s
-    assert end(5, 8.0) == 20.0  # slower than usual: as it goes
+    assert end(5, 8.0) == 12.0  # overdue by two seconds: look again in two
+    assert end(0, 8.0) == 12.0
+    assert end(9, 7.0) == 10 * 10 / 9  # nearly done
 
 
 @given(times, st.floats(0, 1e5), st.integers(0, 99), st.integers(1, 100))

@@ -11,9 +11,9 @@ from fedcore.selection import (
     deadline_s,
     draw,
     is_absent,
+    misses,
     next_turn,
     reluctances,
-    resting,
 )
 from fedcore.settings import ExperimentSettings
 
@@ -105,34 +105,41 @@ def test_absent_is_who_is_long_overdue(last_seen, due, absent) -> None:
     assert is_absent(client(0, last_seen=last_seen, due=due), now) is absent
 
 
-def rests_until(misses: int) -> int:
-    """The first round after so many misses in a row in which a client is drawn."""
-    records = [record(n, [0, 1, 2], [1, 2]) for n in range(1, misses + 1)]
-    later = range(misses + 1, misses + 200)
-    return next(n - misses for n in later if 0 not in resting(records, THREE, n))
+def rest_after(count: int) -> int:
+    """For how many rounds a client rests after so many misses in a row."""
+    records = [record(n, [0, 1, 2], [1, 2]) for n in range(1, count + 1)]
+    miss = misses(records, THREE)[0]
+    return sum(miss.rests(n) for n in range(count + 1, count + 200))
 
 
 def test_rest_doubles_with_each_miss_in_a_row_and_has_an_end() -> None:
-    assert [rests_until(n) - 1 for n in (1, 2, 3, 4, 5)] == [1, 2, 4, 8, 16]
-    assert rests_until(20) - 1 == LONGEST_REST
+    assert [rest_after(n) for n in (1, 2, 3, 4, 5)] == [1, 2, 4, 8, 16]
+    assert rest_after(20) == LONGEST_REST
 
 
 def test_an_update_ends_the_rest() -> None:
     missed, delivered = record(1, [0, 1, 2], [1, 2]), record(2, [0, 1, 2], [0, 1, 2])
-    assert resting([missed], THREE, 2) == {0: 1}
-    assert resting([missed, delivered], THREE, 3) == {}
+    assert list(misses([missed], THREE)) == [0]
+    assert misses([missed, delivered], THREE) == {}
 
 
 def test_late_is_a_fault_only_where_the_round_had_to_close_without() -> None:
     over = record(1, [0, 1, 2, 3], [1, 2, 3], late=[0])
     short = record(1, [0, 1, 2], [1, 2], late=[0])
-    assert resting([over], THREE, 2) == {}
-    assert resting([short], THREE, 2) == {0: 1}
+    assert misses([over], THREE) == {}
+    assert list(misses([short], THREE)) == [0]
 
 
 def test_a_refused_update_is_none() -> None:
     refused = record(1, [0, 1, 2], [1, 2], refused={"0": "norm"})
-    assert resting([refused], THREE, 2) == {0: 1}
+    assert list(misses([refused], THREE)) == [0]
+
+
+def test_who_has_missed_a_round_rests_at_least_until_it_is_seen_again() -> None:
+    missed = [record(1, [0, 1, 2], [])]  # closed at 1.0
+    seen = [client(0, last_seen=0.5), client(1, last_seen=2.0), client(2)]
+    assert list(reluctances(seen, missed, THREE, 2, 200.0)) == [0, 1, 2]
+    assert list(reluctances(seen, missed, THREE, 9, 200.0)) == [0]
 
 
 def test_a_round_that_waits_draws_first_who_comes_back_first() -> None:

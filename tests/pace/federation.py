@@ -22,6 +22,7 @@ from fedclient.loop import Loop, start_delay
 from fedclient.tasks import Score, Update
 from fedclient.transport import Message, Reply
 from fedcore.codec import Layout
+from fedcore.handlers.assignment import ENDED
 from fedcore.handlers.waiting import pace
 from tests.direct import DirectTransport
 from tests.fedcore.world import ENROLMENT, World
@@ -70,6 +71,7 @@ class Scenario:
         cores: how many clients train at once; None is all.
         begins: when, within a wall-clock minute, the first client starts.
         values: values of the model (see `codec.CHUNK_VALUES`).
+        patient: whether to wait until every client has learned of the end, too.
         opens_s: when the experiment is started, after the first client.
         watched: whether an operator watches.
         seed: of all that is left to chance.
@@ -86,6 +88,7 @@ class Scenario:
     cores: int | None = None
     begins: float = 0.0
     values: int = 2
+    patient: bool = True
     opens_s: float = 0.0
     watched: bool = True
     seed: int = 0
@@ -202,8 +205,14 @@ class Federation:
             delay = start_delay(name, scenario.spread_s)
             self.time.start(lambda name=name: self._live(name), after=delay)
         started = self.time.now
-        self.time.run(lambda: self._left == 0, limit_s)
+        self.time.run(self._is_over, limit_s)
         return self._outcome(self.time.now - started)
+
+    def _is_over(self) -> bool:
+        if self.scenario.patient:
+            return self._left == 0
+        experiment = self.world.services.store.experiment("exp")
+        return experiment is not None and experiment.state in ENDED
 
     def _open(self) -> None:
         scenario = self.scenario

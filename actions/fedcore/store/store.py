@@ -269,11 +269,21 @@ class Store:
         return [_read(document, RoundRecord) for document in found]
 
     def recent_durations(self, experiment: Experiment) -> list[float]:
-        """Return the seconds that the last few rounds of training took."""
+        """Return the seconds that the last few rounds of training took.
+
+        Of a round that closed at its deadline, whatever some kept it waiting for, the
+        time until its quorum was in tells how long it would have taken.
+        """
+        settings = experiment.settings
         first = max(1, experiment.live.number - RECENT_ROUNDS)
         where = {"experiment": experiment.id, "number": {"$gte": first}}
-        found = self.database.find("rounds", where, ("opened", "closed"))
-        return [document["closed"] - document["opened"] for document in found]
+        fields = ("opened", "closed", "quorum_s", "accepted")
+        return [
+            each["closed"] - each["opened"]
+            if len(each["accepted"]) >= settings.per_round
+            else each["quorum_s"] / settings.quorum
+            for each in self.database.find("rounds", where, fields)
+        ]
 
     def last_rounds(self, experiment: Experiment, count: int) -> list[RoundRecord]:
         """Return the history of so many rounds that were closed last, in order."""
