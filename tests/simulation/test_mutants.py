@@ -19,6 +19,6 @@ def test_a_planted_fault_is_found(name, monkeypatch) -> None:
         world.run()
         return world
 
-    assert first_failure(range(20), play) is None, "the world itself is broken"
+    assert first_failure(range(5), play) is None, "the world itself is broken"
     mutant.plant(monkeypatch.setattr)
     assert first_failure(range(SCHEDULES), play) is not None
