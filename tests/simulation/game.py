@@ -289,11 +289,11 @@ def _moments(state: State) -> Iterator[float]:
 
 def _stored(state: State, database: SharedDatabase) -> State:
     """Return the state with what the database holds now."""
-    prints = dict(state.prints)
+    marks = dict(state.marks)
     for name, documents in database.collections.items():
         if documents is not state.collections.get(name):
-            prints[name] = digest(encode(documents))
-    return replace(state, collections=database.collections, prints=prints)
+            marks[name] = digest(encode(documents))
+    return replace(state, collections=database.collections, marks=marks)
 
 
 def _with(state: State, number: int, seat: Seat) -> State:

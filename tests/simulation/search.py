@@ -55,16 +55,17 @@ class Search:
 
     def _walk(self) -> bool:
         first = self._game.first()
-        self._meet(first, -1, 0)
+        self._meet(first, first.mark(), -1, 0)
         open_states = [(0, first)]
         while open_states:
             number, state = open_states.pop()
             for turn, after in enumerate(self._moves(number, state)):
-                known = self._numbers.get(after.print())
+                mark = after.mark()
+                known = self._numbers.get(mark)
                 if known is None:
                     if len(self._parents) >= self._most:
                         return False
-                    known = self._meet(after, number, turn)
+                    known = self._meet(after, mark, number, turn)
                     open_states.append((known, after))
                 self._sources.append(number)
                 self._targets.append(known)
@@ -78,9 +79,9 @@ class Search:
         except Broken as broken:
             raise Broken(f"{broken}\nafter\n{self._way_to(number)}") from broken
 
-    def _meet(self, state: State, parent: int, turn: int) -> int:
+    def _meet(self, state: State, mark: bytes, parent: int, turn: int) -> int:
         number = len(self._parents)
-        self._numbers[state.print()] = number
+        self._numbers[mark] = number
         self._parents.append(parent)
         self._turns.append(turn)
         if state.experiment["state"] == "finished":

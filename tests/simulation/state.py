@@ -102,7 +102,7 @@ class Seat:
     flies: bool = False
     heard: bytes = b""
 
-    def print(self, news: bytes) -> Any:
+    def mark(self, news: bytes) -> Any:
         waits = self.message is None and self.heard == news
         return (self.client.memory, self.flies, waits)
 
@@ -121,7 +121,7 @@ class Flight:
     pending: Call | None = None
     wrote: bool = False
 
-    def print(self) -> bytes:
+    def mark(self) -> bytes:
         message = self.message
         told = (self.seat, message.action, message.body, self.answers, self.heard)
         return encode(told)
@@ -132,7 +132,7 @@ class State:
     """All there is."""
 
     collections: Mapping[str, dict[str, Document]]
-    prints: Mapping[str, bytes]
+    marks: Mapping[str, bytes]
     seats: tuple[Seat, ...]
     budget: Budget
     now: float = 1000.0
@@ -147,7 +147,7 @@ class State:
     @property
     def news(self) -> bytes:
         """What a client that waits would like to know."""
-        known = (self.prints["experiments"], self.prints.get("rounds"))
+        known = (self.marks["experiments"], self.marks.get("rounds"))
         return encode((*known, self.now))
 
     @property
@@ -161,13 +161,13 @@ class State:
         """And nobody will ever be."""
         return self.is_idle and self.experiment["state"] == "finished"
 
-    def print(self) -> bytes:
+    def mark(self) -> bytes:
         """Return the same for equal states, and for equal states alone."""
         news = self.news
-        flights = sorted(each.print() for each in self.flights)
+        flights = sorted(each.mark() for each in self.flights)
         letters = sorted((each.action, each.body) for each in self.letters)
-        seats = [each.print(news) for each in self.seats]
-        rest = (self.now, self.budget, self.prints, seats, flights, letters)
+        seats = [each.mark(news) for each in self.seats]
+        rest = (self.now, self.budget, self.marks, seats, flights, letters)
         return digest(encode(rest))
 
 
