@@ -7,7 +7,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fedcore.messages import Turns
-from fedcore.pace import FAILED_WAIT_S, SHORTEST_WAIT_S, Pace, expected_end
+from fedcore.pace import (
+    FAILED_WAIT_S,
+    SHORTEST_WAIT_S,
+    Pace,
+    expected_end,
+    start_spread_s,
+)
 
 NOW = 1_700_000_000.0
 
@@ -109,6 +115,15 @@ def test_a_raised_budget_makes_all_waits_short() -> None:
     assert all(pace.turn_after(NOW, NOW, index / 20) <= 2 for index in range(20))
     assert pace.work_turns(NOW, NOW - 1, 3, 10) == Turns()
     assert pace.look_s == 0.5
+
+
+@given(st.integers(1, 5000), st.integers(30, 10_000))
+def test_first_calls_take_half_of_the_budget_or_come_at_once(clients, budget) -> None:
+    spread_s = start_spread_s(clients, budget)
+    if clients > 30:
+        assert spread_s * budget / 60 == pytest.approx(2 * clients)
+    else:
+        assert spread_s == 0 or clients > budget / 2
 
 
 def test_an_operator_who_watches_uses_a_part_of_the_reserve() -> None:
