@@ -143,7 +143,7 @@ class Miss:
 
     def rests(self, number: int) -> bool:
         """Tell whether the client rests in a round."""
-        return number <= self.round + min(2 ** (self.count - 1), LONGEST_REST)
+        return number <= self.round + min(1 << (self.count - 1), LONGEST_REST)
 
 
 def misses(
