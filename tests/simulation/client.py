@@ -127,6 +127,7 @@ class Client:
             enrolment_token=ENROLMENT.token,
             make_learner=school.learner,
             sleep=wire.sleep,
+            clock=wire.clock,
             experiment=EXPERIMENT,
             stay=True,
         )
