@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 import requests
 
+from fedcore.errors import Forbidden, TooManyEnrolments
+from fedcore.store.mongo import MongoDatabase
+from fedwhisk.database import EmbeddedDatabase
 from tests.e2e.conftest import Machine
+from tests.fedcore.world import World, members_of, open_round_1
+from tests.security.test_revocation import revoke
 
 pytestmark = pytest.mark.e2e
 
@@ -73,3 +79,40 @@ def test_a_whole_run_with_named_tokens_and_a_robust_rule(machine: Machine) -> No
     folder = machine.folder / "runs" / found["experiment"]
     report = json.loads((folder / "experiment.json").read_text())["experiment"]
     assert len(report["rounds"][1]["distances"]) == 2
+
+
+@pytest.fixture
+def database(tmp_path) -> Iterator[MongoDatabase]:
+    """A real database behind its wire protocol."""
+    with EmbeddedDatabase(tmp_path / "data", tmp_path / "log") as running:
+        opened = MongoDatabase(running.url, "security")
+        yield opened
+        opened.close()
+
+
+def test_the_writes_of_revocation_and_enrolment_mean_the_same_in_a_database(
+    database,
+) -> None:
+    world = World(database)
+    world.start(clients=5, per_round=4, quorum=0.5)
+    first, *others = members_of(world, open_round_1(world, 5))
+    name = f"c{first.index}"
+    first.submit(1, 1000.0, 1000.0)
+    revoke(world, name)
+    assert (world.live["accepted"], [*world.live["refused"]]) == ([], [name[1:]])
+    with pytest.raises(Forbidden):
+        first.check_in()
+    for member in others:
+        member.submit(1, 1.0, 1.0)
+    world.advance()
+    assert world.model(1) == [1.0, 1.0]
+    revoke(world, name, undo=True)
+    assert first.check_in()["kind"] in ("train", "wait")
+
+    world.start("few", clients=5, per_round=2, enrolments_per_minute=2)
+    for number in range(2):
+        world.enrol(f"c{number}", "few")
+    with pytest.raises(TooManyEnrolments):
+        world.enrol("c2", "few")
+    world.now += 60
+    assert world.enrol("c2", "few").index == 2
