@@ -5,11 +5,12 @@ import pytest
 from typer.testing import CliRunner
 
 from fedcore.settings import ExperimentSettings, default_name
+from fedwhisk.chaos import Chaos
 from fedwhisk.cli import app, options
 from fedwhisk.errors import InputError
 
 COMMANDS = ["run", "up", "start", "stop", "status", "watch", "client", "export"]
-COMMANDS += ["predict", "clean"]
+COMMANDS += ["import", "predict", "clean"]
 
 
 def written(tmp_path, text):
@@ -86,3 +87,17 @@ def test_help_needs_neither_torch_nor_a_database_driver() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_chaos_is_read_from_the_file_and_an_option_wins(tmp_path) -> None:
+    path = written(tmp_path, "rounds: 3\nchaos: {drop: 0.1, seed: 4}\n")
+    assert options.chaos(path, None) == Chaos(drop=0.1, seed=4)
+    assert options.chaos(path, "crash=0.5") == Chaos(crash=0.5)
+    assert options.chaos(None, None).is_calm
+    # The experiment itself is the same with and without.
+    assert options.experiment(path, None, {})[1] == ExperimentSettings(rounds=3)
+
+
+def test_chaos_that_is_neither_text_nor_mapping_is_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match="chaos: found 3, expected NAME=RATE"):
+        options.chaos(written(tmp_path, "chaos: 3\n"), None)

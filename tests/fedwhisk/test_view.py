@@ -99,3 +99,20 @@ def test_the_summary_says_what_it_cost_and_where_results_are(console) -> None:
     assert "traffic  2.0 MB sent, 1.5 MB received" in lines
     assert "memory  47 MB at most, in fedavg" in lines
     assert "results  runs/three/" in lines
+
+
+def test_faults_on_purpose_are_counted_in_the_picture_and_at_the_end(console) -> None:
+    chaos = {"requests lost": 3, "calls doubled": 1}
+    text = shown(console, picture(report(closed(0)), chaos))
+    assert "chaos: 1 calls doubled, 3 requests lost" in text
+    totals = Totals(
+        wall_s=1.0,
+        calls_by_action={},
+        http_429=0,
+        bytes_in=0,
+        bytes_out=0,
+        peak_rss={},
+        chaos=chaos,
+    )
+    show_summary(console, Outcome(report(), totals, Path("runs"), None))
+    assert "    chaos  1 calls doubled, 3 requests lost\n" in said(console)
