@@ -271,10 +271,8 @@ def federation(
     """Start an experiment and its clients; end them, and all mischief, at the end."""
     folder = deployment.folder / name
     (folder / "logs").mkdir(parents=True)
-    chosen = ExperimentSettings(
-        task=f"{WALK}:{task}",
-        **{"clients": 3, "per_round": 2, "rounds": 3, "evaluate": False} | settings,
-    )
+    few = {"clients": 3, "per_round": 2, "rounds": 3, "evaluate": False, "claim_s": 2}
+    chosen = ExperimentSettings(task=f"{WALK}:{task}", **few | settings)
     with deployment.operator() as operator:
         operator.start(name, msgspec.to_builtins(chosen))
     pool = ClientPool(chosen.task, data_dir=folder, logs=folder / "logs")
