@@ -31,6 +31,8 @@ class PortBusy(Exception):
 class HostServer:
     """An embedded OpenWhisk: `with HostServer(HostSettings(port=0)) as host: ...`.
 
+    `hazard` says which action processes are to be killed at work, for a show.
+
     Attributes:
         url: where it listens, such as `http://127.0.0.1:3233`, once it is started.
         auth: the credentials of its namespace, `uuid:key`.
