@@ -74,4 +74,4 @@ def test_a_database_that_is_away_for_ten_seconds_is_waited_for(deployment) -> No
         time.sleep(max(0.0, gone + 10 - time.monotonic()))
         link.mend()
         running.finish()
-    assert asked(deployment).status_code == 404
+    assert asked(deployment).status_code == 401
