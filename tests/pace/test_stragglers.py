@@ -13,7 +13,7 @@ from tests.pace.stragglers import DEADLINE_S, RAISED, TRAIN_S, Trouble, run
 def test_without_trouble_a_round_lasts_as_long_as_its_slowest_client() -> None:
     outcome = run(Trouble("slow", 0.0))
     assert (outcome.state, outcome.update_ratio) == ("finished", 1.0)
-    assert statistics.fmean(outcome.round_s) < 1.1 * TRAIN_S + 3
+    assert statistics.fmean(outcome.round_s) < 1.1 * TRAIN_S + 5
 
 
 @pytest.mark.parametrize("kind", ["slow", "dead"])
@@ -21,7 +21,8 @@ def test_over_selection_hides_stragglers(kind) -> None:
     outcome = run(Trouble(kind, 0.3), over_select=3)
     assert outcome.state == "finished"
     assert outcome.accepted == 100  # every round reaches its target
-    assert statistics.fmean(outcome.round_s) < 1.3 * TRAIN_S
+    assert statistics.median(outcome.round_s) < 1.4 * TRAIN_S
+    assert max(outcome.round_s) < DEADLINE_S
     assert outcome.update_ratio > 0.75  # 10 of 13
 
 

@@ -83,15 +83,26 @@ def _after(experiment: Experiment, index: int, now: float, services: Services) -
         soon = _sooner(experiment, now, end, now + SOON_S)
         return paced.turn_after(now, soon, expecting.index(index) / len(expecting))
     # Rounds that turn out shorter are worse than a call too many.
-    usual_s = max(min(lately, default=0.0), paced.round_s)
+    usual_s = max(min(lately, default=_first_s(experiment, end)), paced.round_s)
     number = experiment.live.number + 1
     found = next_turn(experiment.settings, number, index, enrolled)
     if found is None:
         left = max(0, experiment.settings.rounds - number + 1)
         return paced.news_after(now, end + left * usual_s, place)
     later, place = found
-    soon = _sooner(experiment, now, end, now + SOON_S if later == 1 else end)
+    soon = _sooner(experiment, now, end, now + SOON_S) if later == 1 else end
     return paced.turn_after(now, soon + later * usual_s, place)
+
+
+def _first_s(experiment: Experiment, end: float) -> float:
+    """Guess how long rounds will take from the first one, or from nothing at all.
+
+    Half of a guess: who comes early asks once more.
+    """
+    live = experiment.live
+    if experiment.state is ExperimentState.ENROLLING or live.number < 1:
+        return SOON_S
+    return (end - live.opened) / 2
 
 
 def _end(
