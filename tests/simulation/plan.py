@@ -90,7 +90,7 @@ def draw(rng: random.Random) -> Plan:
 
     Few kinds, because all of them together hide what each alone would show.
     """
-    large = rng.random() < 0.15
+    large = rng.random() < 0.1
     clients = rng.choice((3, 4, 5, 6) if large else (1, 2, 2, 3, 3))
     per_round = rng.randint(1, clients)
     indexes = range(clients)

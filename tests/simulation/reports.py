@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable
@@ -49,7 +50,12 @@ def first_failure(seeds: range, play: Run = run) -> int | None:
 
 def on_every_core() -> ProcessPoolExecutor:
     """Return a pool of as many processes as there are cores."""
-    return ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=hush)
+    return ProcessPoolExecutor(mp_context=get_context("spawn"), initializer=_prepare)
+
+
+def _prepare() -> None:
+    hush()
+    gc.set_threshold(100_000)  # worlds are many, and gone soon
 
 
 def play_many(schedules: int, batch: int = 250) -> str | None:

@@ -27,7 +27,10 @@ WORLDS = {
     "three clients, three requests at once, a crash": SmallWorld(
         THREE_ONCE, CRASH, at_once=3
     ),
-    "two clients from the beginning": SmallWorld(TWO_ONCE, CRASH, first_round=-1),
+    "two clients from the beginning": SmallWorld(TWO_ONCE, first_round=-1),
+    "two clients from the beginning, a crash": SmallWorld(
+        TWO_ONCE, CRASH, first_round=-1, soak=True
+    ),
     "a client is killed": SmallWorld(TWO_ONCE, Budget(kills=1), at_once=3),
     "an update comes twice": SmallWorld(
         TWO_ONCE, COPY, at_once=3, copied=("submit_update",)
@@ -35,7 +38,7 @@ WORLDS = {
     "an advance comes twice": SmallWorld(
         TWO_ONCE, COPY, at_once=3, copied=("advance_round",)
     ),
-    "time runs on": SmallWorld(TWO_ONCE, Budget(jumps=1)),
+    "time runs on": SmallWorld(TWO_ONCE, Budget(jumps=1), soak=True),
     "stop and resume": SmallWorld(TWO_ONCE, orders=stopped(TWO_ONCE)),
     "two chunks, a crash": SmallWorld(TWO_ONCE, CRASH, chunk_values=1),
     "every version is scored": SmallWorld(TWO_ONCE | {"evaluate": True}),
