@@ -59,7 +59,7 @@ soak: install  ## the long versions of the simulation: an hour, and every small 
 	SOAK=1 $(RUN) pytest tests/simulation -o log_cli=true --log-cli-level=INFO $(ARGS)
 
 test-cluster: install  ## the chart on the cluster that KUBECONFIG names
-	CLUSTER_TESTS=1 $(RUN) pytest tests/cluster -n 4 --dist loadfile $(ARGS)
+	CLUSTER_TESTS=1 $(RUN) pytest tests/cluster -n 3 --dist loadfile $(ARGS)
 
 conformance: install  ## the probes against APIHOST=… AUTH=… (else the embedded host)
 	$(if $(APIHOST),APIHOST="$(APIHOST)" AUTH="$(AUTH)") $(RUN) pytest tests/conformance $(ARGS)
