@@ -1,4 +1,3 @@
-
 from fedcore.handlers import fedavg
 from tests.fedcore.world import OWNER, World, finish, members_of, open_round_1
 
