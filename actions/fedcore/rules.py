@@ -242,7 +242,7 @@ def open_next(
     """Open the round after the closed one (`likely_next` as in `LiveRound`)."""
     settings = experiment.settings
     number = experiment.live.number + 1
-    target = 1 if number == 0 else min(settings.per_round, len(cohort))
+    target = settings.target_of(number, len(cohort))
     live = LiveRound(
         number=number,
         state=RoundState.TRAINING,

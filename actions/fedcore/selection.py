@@ -171,8 +171,16 @@ def _delivered(record: RoundRecord, index: int, settings: ExperimentSettings) ->
         return True
     # Where more were drawn than needed, it is no fault to be late; where the round had
     # to close without its target, it is.
-    target = 1 if record.number == 0 else min(settings.per_round, len(record.cohort))
+    target = settings.target_of(record.number, len(record.cohort))
     return index in record.late and len(record.accepted) >= target
+
+
+def all_back(clients: Iterable[Client], cohort: Sequence[int], now: float) -> float:
+    """Return when the whole cohort is awake, as it has promised; `now` at the least.
+
+    A deadline counts from then, so that sleepers burn no attempt.
+    """
+    return max([now, *(client.due for client in clients if client.index in cohort)])
 
 
 def deadline_s(settings: ExperimentSettings, lately: Sequence[float]) -> float:

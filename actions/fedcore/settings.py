@@ -95,6 +95,14 @@ class ExperimentSettings(
         """The number of enrolled clients at which training starts."""
         return self.min_clients or self.clients
 
+    def target_of(self, number: int, cohort: int) -> int:
+        """Return the number of updates that closes round `number` at once.
+
+        Round 0 makes the initial model; others want `per_round`, of so large a cohort.
+        It is 1 even where nobody could be drawn: the cohort may grow.
+        """
+        return 1 if number == 0 else max(1, min(self.per_round, cohort))
+
     def quorum_of(self, target: int) -> int:
         """Return the smallest number of updates that may close a round of `target`."""
         # Rounded first: 0.8 x 10 must be 8, not the ceiling of 8.000000000000002.

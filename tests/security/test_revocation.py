@@ -148,3 +148,34 @@ def test_a_round_that_freezes_meanwhile_is_looked_at_again(
     monkeypatch.setattr(store, "apply", frozen_meanwhile)
     assert revoke(world, f"c{cohort[0].index}")["revoked"] is True
     assert len(world.live["accepted"]) == 4
+
+
+def past_the_deadline(world: World) -> None:
+    world.now = world.live["deadline"]
+    world.advance()
+
+
+def test_an_experiment_without_a_client_left_fails_and_goes_on_with_those_let_in() -> (
+    None
+):
+    world = World()
+    settings = {"attempts": 2, "deadline_s": 100}
+    world.start(**settings)
+    members = open_round_1(world)
+    for member in members_of(world, members):
+        member.submit(1, 3.0, 3.0)
+    for member in members:
+        revoke(world, f"c{member.index}")
+    world.advance()
+    assert (world.live["round"], world.live["cohort"]) == (2, [])
+    past_the_deadline(world)
+    past_the_deadline(world)
+    assert world.report()["state"] == "failed"
+    for member in members:
+        revoke(world, f"c{member.index}", undo=True)
+    world.resume(**settings)
+    members[0].check_in()
+    past_the_deadline(world)
+    assert len(world.live["cohort"]) == 2
+    finish(world, members, lambda index: 1.0)
+    assert world.report()["state"] == "finished"

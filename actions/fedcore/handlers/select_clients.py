@@ -118,11 +118,11 @@ class Candidates:
         """
         of = len(cohort)
         turns_end = self.pace.earliest_end(self.now, of, of)
-        promised = (client.due for client in self.clients if client.index in cohort)
+        start = selection.all_back(self.clients, cohort, turns_end)
         recent = self.history[-RECENT_ROUNDS:]
         lately = [record.quorum_s for record in recent if record.number > 0]
         seconds = selection.deadline_s(self.settings, lately)
-        return max(turns_end, *promised) + seconds
+        return start + seconds
 
 
 def _candidates(experiment: Experiment, now: float, services: Services) -> Candidates:

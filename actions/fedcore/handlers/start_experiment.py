@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcore import codec, rules, settings
+from fedcore import codec, rules, selection, settings
 from fedcore.documents import Experiment, ExperimentState
 from fedcore.errors import ExperimentExists, InvalidSettings
 from fedcore.handlers.action import Action, Caller, Role
@@ -36,9 +36,8 @@ def _resume(experiment: Experiment, services: Services) -> Experiment:
     """Give the live round a deadline that those can meet who were sent to sleep."""
     now = services.clock()
     clients = services.store.clients(experiment)
-    cohort = experiment.live.cohort
-    promised = [client.due for client in clients if client.index in cohort]
-    deadline = max(now, *promised, 0.0) + experiment.settings.deadline_s
+    awake = selection.all_back(clients, experiment.live.cohort, now)
+    deadline = awake + experiment.settings.deadline_s
     resumed = services.store.apply(rules.resume(experiment, now, deadline))
     return resumed or services.store.reread(experiment)
 
