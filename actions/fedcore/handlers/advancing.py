@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
-from fedcore.documents import Experiment, ExperimentState
+from fedcore.documents import Experiment
 from fedcore.errors import Forbidden
 from fedcore.handlers.action import Caller, Role
 from fedcore.messages import Advanced, AdvanceRound
@@ -31,14 +31,9 @@ def serve_each(
     return Advanced(experiment=request.experiment, round=number)
 
 
-def _served(caller: Caller, services: Services) -> Iterator[Experiment]:
+def _served(caller: Caller, services: Services) -> Sequence[Experiment]:
     if caller.experiment is not None:
-        yield caller.experiment
-        return
+        return [caller.experiment]
     if caller.role is Role.CLIENT:
         raise Forbidden("advance_round: a client must name its experiment")
-    states = (ExperimentState.RUNNING, ExperimentState.FINISHED)
-    now = services.clock()
-    for experiment in services.store.experiments(*states):
-        if experiment.ended is None or now - experiment.ended < SWEPT_S:
-            yield experiment
+    return services.store.to_sweep(services.clock() - SWEPT_S)

@@ -68,6 +68,13 @@ class Store:
         """Return how many experiments run, and so share the call budget."""
         return self.database.count("experiments", {"state": ExperimentState.RUNNING})
 
+    def to_sweep(self, since: float) -> list[Experiment]:
+        """Return the experiments that run, and those finished since that time."""
+        recent = {"state": ExperimentState.FINISHED, "ended": {"$gte": since}}
+        found = self.database.find("experiments", recent)
+        finished = [_read(document, Experiment) for document in found]
+        return [*self.experiments(ExperimentState.RUNNING), *finished]
+
     def experiments(self, *states: ExperimentState) -> list[Experiment]:
         """Return the experiments in these states (or all), newest first."""
         where = {"state": {"$in": list(states)}} if states else {}
