@@ -12,7 +12,8 @@ import subprocess
 from pathlib import Path
 
 from fedwhisk.config import Settings
-from fedwhisk.errors import InputError, OperatorError
+from fedwhisk.deployment import bound, build_function, require
+from fedwhisk.errors import OperatorError
 from fedwhisk.platform import PROJECT
 
 FOLDER = PROJECT / "aws"
@@ -30,9 +31,9 @@ def deploy(settings: Settings) -> None:
         InputError: names each setting that is missing; nothing has been done then.
         OperatorError: a tool is missing, or failed.
     """
-    _check(settings)
+    require(settings, *NEEDED)
     docker, osls = _tool("docker"), _tool("osls")
-    _build()
+    build_function("3.11")
     image = settings.aws_image
     build = ["build", "--platform", "linux/amd64", "--provenance=false"]
     _call([docker, *build, "-f", "aws/Dockerfile", "-t", image, "."], PROJECT)
@@ -42,7 +43,7 @@ def deploy(settings: Settings) -> None:
 
 def undeploy(settings: Settings) -> None:
     """Remove the stack; the image stays in its registry. Raises as `deploy`."""
-    _check(settings)
+    require(settings, *NEEDED)
     command = [_tool("osls"), "remove", "--region", region(settings.aws_image)]
     _call(command, FOLDER, variables(settings))
 
@@ -54,20 +55,8 @@ def region(image: str) -> str:
 
 def variables(settings: Settings) -> dict[str, str]:
     """Return what `aws/serverless.yml` names."""
-    return {
-        "AWS_IMAGE": settings.aws_image,
-        "MONGODB_URL": settings.mongodb_url,
-        "MONGODB_DATABASE": settings.mongodb_database,
-        "FED_SECRET": settings.fed_secret,
-        "FED_SECRET_PREVIOUS": settings.fed_secret_previous,
-        "CALLS_PER_MINUTE": str(settings.calls_per_minute),
-    }
-
-
-def _check(settings: Settings) -> None:
-    missing = [name.upper() for name in NEEDED if not getattr(settings, name)]
-    if missing:
-        raise InputError(f"{', '.join(missing)}: not set, see .env.template")
+    named = {"AWS_IMAGE": settings.aws_image}
+    return named | bound(settings, settings.calls_per_minute)
 
 
 def _tool(name: str) -> str:
@@ -75,15 +64,6 @@ def _tool(name: str) -> str:
     if found is None:
         raise OperatorError(HOW_TO_GET_IT[name])
     return found
-
-
-def _build() -> None:
-    from actions.build import BuildError, build_function
-
-    try:
-        build_function("3.11")
-    except BuildError as error:
-        raise OperatorError(f"the function cannot be built: {error}") from error
 
 
 def _call(

@@ -9,13 +9,10 @@ from fedwhisk.deploy import DeployError, Host, entity_path
 from fedwhisk.doctor import Finding, judge_budget, ok, problem, warning
 from fedwhisk.manifest import ManifestPackage, parse_manifest
 from fedwhisk.plan import LIMIT_NAMES
-from fedwhisk.platform import MANIFEST, PACKAGE
+from fedwhisk.platform import BUDGETS, MANIFEST, PACKAGE, Where
 
 FEW_AT_ONCE = 10
 """Calls at once below which clients get in each other's way."""
-
-STOCK = 60
-"""Calls a minute that the actions go by where CALLS_PER_MINUTE is empty or 0."""
 
 
 def examine(apihost: str, auth: str, clients: int) -> Iterator[Finding]:
@@ -125,4 +122,4 @@ def budget_told(package: dict[str, Any]) -> int:
     """
     bound = {each["key"]: str(each["value"]) for each in package["parameters"]}
     told = bound.get("CALLS_PER_MINUTE", "")
-    return (int(told) if told.isdecimal() else 0) or STOCK
+    return (int(told) if told.isdecimal() else 0) or BUDGETS[Where.OPENWHISK]

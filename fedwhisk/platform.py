@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from fedcore.errors import DatabaseUnavailable
 from fedwhisk.config import Settings
+from fedwhisk.deployment import bound, build_actions
 from fedwhisk.errors import InputError, OperatorError
 from fedwhisk.home import Home, Running
 
@@ -102,7 +103,7 @@ def embedded(
     home = Home(settings.fedwhisk_home)
     with home.held(), _database(settings, home) as (url, words, ready):
         secret = home.secret(settings)
-        _build_actions()
+        build_actions(TARGET)
         limits = HostLimits(home.host, budget(settings), address, hazard)
         with _host(limits, port, or_any=or_any) as host:
             ready()
@@ -230,15 +231,6 @@ def _database(
         database.stop()
 
 
-def _build_actions() -> None:
-    from actions.build import BuildError, build
-
-    try:
-        build(TARGET)
-    except BuildError as error:
-        raise OperatorError(f"the actions cannot be built: {error}") from error
-
-
 @dataclass(frozen=True)
 class HostLimits:
     """Where the host keeps its state, what it allows a minute, where it listens.
@@ -293,12 +285,6 @@ def budget(settings: Settings, where: Where = Where.EMBEDDED) -> int:
 def _deploy(settings: Settings, host: HostServer, url: str, secret: bytes) -> None:
     from fedwhisk.deploy import deploy_manifest
 
-    environment = {
-        "ACTIONS_TARGET": TARGET,
-        "MONGODB_URL": url,
-        "MONGODB_DATABASE": settings.mongodb_database,
-        "FED_SECRET": secret.decode(),
-        "FED_SECRET_PREVIOUS": settings.fed_secret_previous,
-        "CALLS_PER_MINUTE": str(budget(settings)),
-    }
+    own = {"ACTIONS_TARGET": TARGET, "MONGODB_URL": url, "FED_SECRET": secret.decode()}
+    environment = bound(settings, budget(settings)) | own
     deploy_manifest(MANIFEST, apihost=host.url, auth=host.auth, environment=environment)

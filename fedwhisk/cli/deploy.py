@@ -13,11 +13,11 @@ import typer
 
 from fedwhisk.cli import options
 from fedwhisk.config import Settings
+from fedwhisk.deployment import bound, build_actions, require
 from fedwhisk.errors import InputError, OperatorError
-from fedwhisk.platform import Where
+from fedwhisk.platform import Where, budget
 
 NEEDED = ("apihost", "auth", "mongodb_url", "fed_secret")
-OPENWHISK_CALLS_PER_MINUTE = 60
 HOW_TO_GET_IT = (
     "wskdeploy is not on PATH; it comes from the Apache OpenWhisk release page, or is "
     "built with Go from github.com/apache/openwhisk-wskdeploy"
@@ -42,7 +42,7 @@ def deploy(gateway: Gateway = False, on: options.On = Where.OPENWHISK) -> None:
     if settings.actions_image:
         _wskdeploy(settings, IMAGE_MANIFEST)
     else:
-        _build()
+        build_actions("3.11")
         _wskdeploy(settings, MANIFEST)
     typer.echo(f"BASE_URL_OW={_base_url(settings, gateway=gateway)}")
 
@@ -85,21 +85,10 @@ def _checked() -> Settings:
     from fedwhisk import config
 
     settings = config.load()
-    missing = [name.upper() for name in NEEDED if not getattr(settings, name)]
-    if missing:
-        raise InputError(f"{', '.join(missing)}: not set, see .env.template")
+    require(settings, *NEEDED)
     if shutil.which("wskdeploy") is None:
         raise OperatorError(HOW_TO_GET_IT)
     return settings
-
-
-def _build() -> None:
-    from actions.build import BuildError, build
-
-    try:
-        build("3.11")
-    except BuildError as error:
-        raise OperatorError(f"the actions cannot be built: {error}") from error
 
 
 def _base_url(settings: Settings, *, gateway: bool) -> str:
@@ -139,13 +128,5 @@ def _wskdeploy(settings: Settings, manifest: Path, *command: str) -> None:
 
 def _variables(settings: Settings) -> dict[str, str]:
     """Return what the manifests name."""
-    budget = settings.calls_per_minute or OPENWHISK_CALLS_PER_MINUTE
-    return {
-        "ACTIONS_TARGET": "3.11",
-        "ACTIONS_IMAGE": settings.actions_image,
-        "MONGODB_URL": settings.mongodb_url,
-        "MONGODB_DATABASE": settings.mongodb_database,
-        "FED_SECRET": settings.fed_secret,
-        "FED_SECRET_PREVIOUS": settings.fed_secret_previous,
-        "CALLS_PER_MINUTE": str(budget),
-    }
+    named = {"ACTIONS_TARGET": "3.11", "ACTIONS_IMAGE": settings.actions_image}
+    return named | bound(settings, budget(settings, Where.OPENWHISK))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedwhisk.cli import options
-from fedwhisk.platform import Where
+from fedwhisk.platform import Where, budget
 
 if TYPE_CHECKING:
     from fedwhisk.config import Settings
@@ -59,9 +59,7 @@ def examine(
 
     yield from doctor_actions.examine(platform.base_url, platform.secret, build_id())
     if on is Where.AWS:
-        from fedcore.adapters.aws_lambda import CALLS_PER_MINUTE
-
-        yield judge_budget(settings.calls_per_minute or CALLS_PER_MINUTE, clients)
+        yield judge_budget(budget(settings, on), clients)
         return
     apihost, auth = credentials(settings, on, platform)
     if apihost and auth:

@@ -1,0 +1,61 @@
+"""What all ways of deploying the actions share: settings, a build, what is bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fedwhisk.config import Settings
+from fedwhisk.errors import InputError, OperatorError
+
+
+def require(settings: Settings, *names: str) -> None:
+    """Refuse settings that lack one of these; nothing has been done then.
+
+    Raises:
+        InputError: names each that is missing.
+    """
+    missing = [name.upper() for name in names if not getattr(settings, name)]
+    if missing:
+        raise InputError(f"{', '.join(missing)}: not set, see .env.template")
+
+
+def build_actions(target: str) -> None:
+    """Bring the zips of a target up to date (see `actions/build.py`).
+
+    Raises:
+        OperatorError: they cannot be built.
+    """
+    from actions.build import build
+
+    with _told("actions"):
+        build(target)
+
+
+def build_function(target: str) -> None:
+    """Bring the folder of the AWS Lambda function up to date; raises likewise."""
+    from actions.build import build_function
+
+    with _told("function"):
+        build_function(target)
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    from actions.build import BuildError
+
+    try:
+        yield
+    except BuildError as error:
+        raise OperatorError(f"the {what} cannot be built: {error}") from error
+
+
+def bound(settings: Settings, calls_per_minute: int) -> dict[str, str]:
+    """Return what is bound to the actions, on whichever platform."""
+    return {
+        "MONGODB_URL": settings.mongodb_url,
+        "MONGODB_DATABASE": settings.mongodb_database,
+        "FED_SECRET": settings.fed_secret,
+        "FED_SECRET_PREVIOUS": settings.fed_secret_previous,
+        "CALLS_PER_MINUTE": str(calls_per_minute),
+    }
