@@ -6,8 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
+from fedclient.api import our_error
 from fedclient.transport import Message, NoAnswer, Transport
 from fedcore.adapters.routes import Route
 from fedcore.adapters.serving import JSON
@@ -17,17 +16,12 @@ NO_ANSWER = 0
 """Stands for the status of an answer that never came."""
 
 
-class Error(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Error:
     """What our errors say."""
 
     code: str
     message: str
-
-
-class ErrorBody(msgspec.Struct, frozen=True):
-    """The body of our errors; the platform's look otherwise."""
-
-    error: Error
 
 
 @dataclass(frozen=True)
@@ -94,10 +88,8 @@ def _innermost(error: BaseException) -> str:
 
 
 def _our_error(body: bytes) -> Error | None:
-    try:
-        return msgspec.json.decode(body, type=ErrorBody).error
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    found = our_error(body)
+    return Error(found["code"], found["message"]) if found else None
 
 
 def explain(action: str, answer: Answer) -> tuple[str, str]:

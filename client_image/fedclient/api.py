@@ -199,10 +199,15 @@ def _read(action: str, reply: Reply, answer_type: type[Wire]) -> Wire:
     raise Refused(action, reply.status, **ours)
 
 
+def our_error(body: bytes) -> dict[str, Any] | None:
+    """Return code, message and retry_after if a body is our error; else None."""
+    return _our_error(_json_object(body))
+
+
 def _json_object(body: bytes) -> dict[str, Any] | None:
     try:
         content = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return content if isinstance(content, dict) else None
 

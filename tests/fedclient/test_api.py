@@ -87,6 +87,8 @@ def test_a_connection_is_used_again(server: Server) -> None:
         Reply(429, b'{"error":"Too many requests","code":"x"}'),
         Reply(500, b"Internal Server Error"),
         Reply(502, b"<html>bad gateway</html>"),
+        Reply(502, b'{"error": "\xfcberlastet"}'),
+        Reply(502, b"[" * 100_000),
         Reply(202, b'{"activationId":"0123"}'),
         Reply(204),
         Reply(200, b"Hello"),
@@ -98,7 +100,7 @@ def test_a_connection_is_used_again(server: Server) -> None:
         Reply(302, headers={"Location": "/elsewhere"}),
         ours(503, "database_unavailable"),
     ],
-    ids=lambda reply: f"{reply.status} {reply.body[:12].decode()}",
+    ids=lambda reply: f"{reply.status} {reply.body[:12].decode(errors='replace')}",
 )
 def test_what_the_platform_says_is_asked_again(server: Server, failure: Reply) -> None:
     replies = [failure, failure, ok(WAIT)]
