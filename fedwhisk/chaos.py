@@ -13,13 +13,16 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from fedclient.transport import Message, NoAnswer, Reply, Transport
 from fedwhisk.errors import InputError
+
+if TYPE_CHECKING:
+    from fedclient.process import Sleep, Training
 
 LONGEST_DELAY_S = 2.0
 CRASH_AMID_S = 0.03
@@ -36,8 +39,6 @@ SLOWED = "trainings slowed"
 CRASHED_BEFORE = "actions killed before their work"
 CRASHED_AFTER = "actions killed at work or after it"
 
-Sleep = Callable[[float], None]
-Training = Callable[[], AbstractContextManager[Any]]
 Note = Callable[[str], None]
 
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import FrameType
 
 from fedclient import preflight
 from fedclient.api import Refused, Unreachable
@@ -23,10 +22,10 @@ from fedclient.environment import ClientConfig
 from fedcore import tokens
 from fedcore.settings import ExperimentSettings
 from fedwhisk.database import last_line
-from fedwhisk.errors import INTERRUPTED, OperatorError
+from fedwhisk.errors import INTERRUPTED, OperatorError, interrupt_on_sigterm
 from fedwhisk.home import Home, is_locked, locked
 from fedwhisk.pool import ClientPool
-from fedwhisk.pool_messages import Start
+from fedwhisk.pool_messages import Start, numbered
 
 LOOK_S = 0.5
 STOP_S = 60.0
@@ -53,9 +52,8 @@ class Crew:
     @property
     def names(self) -> list[str]:
         """One name a client, the same at every start."""
-        width = len(str(self.count - 1))
-        base = self.config.name.replace("/", "-")  # it names a log file, too
-        return [f"{base}-{number:0{width}}" for number in range(self.count)]
+        # It names a log file, too.
+        return numbered(self.config.name.replace("/", "-"), self.count)
 
     def token(self, name: str) -> str:
         """Return what lets a client enrol."""
@@ -93,7 +91,7 @@ def run(crew: Crew, home: Home, say: Callable[[str], None]) -> int:
     Raises:
         OperatorError: they run already, or cannot be started.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupt_on_sigterm()
     home.make()
     with _on_duty(home):
         pool = ClientPool(
@@ -214,7 +212,3 @@ def _taken(home: Home) -> str:
 
 def _file(home: Home) -> Path:
     return home.path / "clients.pid"
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import signal
+from types import FrameType
+
 FAILED = 1
 WRONG_INPUT = 2
 INTERRUPTED = 130
+
+
+def interrupt_on_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does: by KeyboardInterrupt."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 class OperatorError(Exception):

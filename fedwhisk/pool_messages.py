@@ -81,6 +81,12 @@ class Ended(msgspec.Struct, frozen=True, tag="ended"):
 Event = Ready | Failed | Calls | Injected | Ended
 
 
+def numbered(base: str, count: int) -> list[str]:
+    """Return the names of so many clients: the same at every start."""
+    width = len(str(count - 1))
+    return [f"{base}-{number:0{width}}" for number in range(count)]
+
+
 def to_line(message: msgspec.Struct | dict[str, Any]) -> bytes:
     """Return a message as one line."""
     return msgspec.json.encode(message) + b"\n"

@@ -6,36 +6,33 @@ started again; nothing here needs to be remembered.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import msgspec
 
 from fedcore import tokens
+from fedcore.documents import AT_REST
 from fedcore.messages import Report
 from fedcore.pace import start_spread_s
 from fedcore.settings import ExperimentSettings
 from fedcore.store.store import EVALUATION_TRIES
 from fedwhisk.chaos import CALM, Chaos, HostChaos
 from fedwhisk.config import Settings
-from fedwhisk.errors import InputError, OperatorError
+from fedwhisk.errors import InputError, OperatorError, interrupt_on_sigterm
 from fedwhisk.home import Home
 from fedwhisk.operator import Operator
 from fedwhisk.platform import Platform, Where, attached, budget, embedded, remote
 from fedwhisk.pool import ClientPool
-from fedwhisk.pool_messages import Start
+from fedwhisk.pool_messages import Start, numbered
 from fedwhisk.results import Outcome, Totals, write
 from fedwhisk.view import View
 
 LOOK_S = 0.5
 """Seconds between two looks at the experiment, or more where calls are few."""
-
-ENDED = ("finished", "failed", "stopped")
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ class Runner:
             OperatorError: something cannot be started, or all clients have given up.
             KeyboardInterrupt: a person or a signal asked for the end.
         """
-        signal.signal(signal.SIGTERM, _interrupt)
+        interrupt_on_sigterm()
         self._home.make()
         pool = ClientPool(
             self._job.settings.task,
@@ -138,8 +135,7 @@ class Runner:
             return self._finish(operator, platform, pool, report)
 
     def _clients(self, platform: Platform) -> Start:
-        width = len(str(self._job.settings.clients - 1))
-        names = [f"client-{i:0{width}}" for i in range(self._job.settings.clients)]
+        names = numbered("client", self._job.settings.clients)
         data_dir = self._settings.data_dir
         return Start(
             base_url=platform.base_url,
@@ -193,7 +189,7 @@ class Runner:
 
 def is_over(report: Report) -> bool:
     """Tell whether nothing more will happen: ended, and all that can be is scored."""
-    if report.state not in ENDED:
+    if report.state not in AT_REST:
         return False
     if not report.settings.evaluate or report.state == "failed":
         return True
@@ -201,7 +197,3 @@ def is_over(report: Report) -> bool:
         each.evaluation is not None or each.evaluation_tries >= EVALUATION_TRIES
         for each in report.rounds
     )
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

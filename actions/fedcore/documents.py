@@ -33,6 +33,10 @@ class ExperimentState(StrEnum):
     STOPPED = "stopped"
 
 
+AT_REST = (ExperimentState.FINISHED, ExperimentState.FAILED, ExperimentState.STOPPED)
+"""The states in which nothing moves, until an operator resumes the experiment."""
+
+
 class RoundState(StrEnum):
     """Where the live round stands."""
 

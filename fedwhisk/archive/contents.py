@@ -10,7 +10,6 @@ import msgspec
 from fedcore.documents import (
     Client,
     Experiment,
-    ExperimentState,
     RoundRecord,
     Update,
 )
@@ -35,9 +34,6 @@ CHUNK_FIELDS: dict[str, tuple[str, ...]] = {
     "model_chunks": ("experiment", "version", "chunk", "hash"),
 }
 """The collections whose documents carry bytes (`data`), and their other fields."""
-
-ENDED = (ExperimentState.FINISHED, ExperimentState.FAILED, ExperimentState.STOPPED)
-"""The states in which nothing moves any more."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

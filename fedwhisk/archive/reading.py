@@ -12,11 +12,10 @@ from typing import Any
 
 import msgspec
 
-from fedcore.documents import Document, Experiment
+from fedcore.documents import AT_REST, Document, Experiment
 from fedcore.store.database import Database
 from fedwhisk.archive.contents import (
     CHUNK_FIELDS,
-    ENDED,
     EXPERIMENT,
     FORMAT,
     FORMAT_VERSION,
@@ -80,7 +79,7 @@ def _check(archive: zipfile.ZipFile) -> Document:
         if _hash(archive, name) != wanted:
             raise _Damaged(f"damaged: {name} does not fit its hash")
     experiment = _parse(EXPERIMENT, archive.read(EXPERIMENT), Experiment)
-    if experiment["state"] not in ENDED:
+    if experiment["state"] not in AT_REST:
         raise _Damaged(f"{EXPERIMENT}: found state {experiment['state']!r}")
     for collection in ROWS:
         for row in _rows(archive, collection):

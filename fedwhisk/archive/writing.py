@@ -11,11 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from fedcore.documents import Document, Experiment
+from fedcore.documents import AT_REST, Document, Experiment
 from fedcore.store.database import Database
 from fedwhisk.archive.contents import (
     CHUNK_FIELDS,
-    ENDED,
     EXPERIMENT,
     FORMAT,
     FORMAT_VERSION,
@@ -40,7 +39,7 @@ def write(database: Database, name: str, path: Path) -> Contents:
     if not found:
         raise OperatorError(f"no experiment is named {name!r}")
     experiment = msgspec.convert(found[0], Experiment)
-    if experiment.state not in ENDED:
+    if experiment.state not in AT_REST:
         raise OperatorError(
             f"{name} is {experiment.state.value}: stop it first (fedwhisk stop {name})"
         )
