@@ -7,6 +7,7 @@ import msgspec
 from fedclient.transport import Message, Reply
 from fedcore import codec
 from fedcore.documents import Document
+from tests.fedcore.world import numbers
 from tests.simulation.invariants import (
     Broken,
     Collection,
@@ -15,7 +16,6 @@ from tests.simulation.invariants import (
     all_scored,
     average,
     backwards,
-    floats,
     history_stands,
     is_counted,
     is_whole,
@@ -82,15 +82,15 @@ class Checker:
             f"which is {live['state']}",
         )
         for number in range(codec.chunk_count(new["parameters"])):
-            found = model_chunk(new, version, number, now)
+            found = model_chunk(version, number, now)
             expected = {
                 average(new, number, order, now["update_chunks"], now["updates"])
                 for order in self.orders
             }
             require(
                 found in expected,
-                f"version {version}, chunk {number}: {floats(found)} is not the "
-                f"average {[floats(each) for each in expected]} of {live['accepted']}",
+                f"version {version}, chunk {number}: {numbers(found)} is not the "
+                f"average {[numbers(each) for each in expected]} of {live['accepted']}",
             )
 
     # --- everything else --------------------------------------------------------------

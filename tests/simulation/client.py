@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import struct
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -13,7 +12,7 @@ from fedclient.tasks import Score, Update
 from fedclient.transport import Message, NoAnswer, Reply
 from fedcore.codec import Layout
 from fedcore.settings import ExperimentSettings
-from tests.fedcore.world import ENROLMENT
+from tests.fedcore.world import ENROLMENT, numbers, vector
 from tests.simulation.server import EXPERIMENT
 from tests.simulation.tape import Ask, Fault, Perform, Tape
 
@@ -57,17 +56,15 @@ class Pupil:
         return bytes(4 * self.school.values)
 
     def train(self, model: bytes, round_number: int) -> Update:
-        form = f"<{self.school.values}f"
-        old = struct.unpack(form, model)
         keep = 0.0 if self.school.forgets else 0.5
         examples = 1 + self.index % 3
         new = [
             value * keep + PULLS[(self.index + place) % len(PULLS)] / examples
-            for place, value in enumerate(old)
+            for place, value in enumerate(numbers(model))
         ]
         if self.index in self.school.sick:
             new[0] = float("nan")
-        return Update(struct.pack(form, *new), examples, {"loss": 0.5})
+        return Update(vector(*new), examples, {"loss": 0.5})
 
     def evaluate(self, model: bytes) -> Score:
         return Score(accuracy=0.5, loss=1.0, examples=10)
@@ -147,10 +144,10 @@ class Client:
         self.loop, self.tape = loop, Tape()
         return seconds
 
-    def fork(self, *answers: Any) -> Client:
-        """Return a copy with further answers; the two go their own ways."""
+    def fork(self, answer: Any) -> Client:
+        """Return a copy with a further answer; the two go their own ways."""
         twin = _copy(self)
-        twin.tape = Tape((*self.tape.answers, *answers))
+        twin.tape = Tape((*self.tape.answers, answer))
         return twin
 
     @property

@@ -6,17 +6,18 @@ that it checks, but for the table of states.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TypeVar
 
 from fedcore import codec
 from fedcore.documents import Document, ExperimentState
 from fedcore.rules import NEXT
+from tests.fedcore.world import numbers, vector
 
 Collection = Mapping[str, Document]
 Collections = Mapping[str, Collection]
 Order = Callable[[Iterable[int]], list[int]]
+T = TypeVar("T")
 
 LONGEST_WAIT_S = 600.0
 EVALUATION_TRIES = 3
@@ -37,6 +38,13 @@ def backwards(indexes: Iterable[int]) -> list[int]:
 def require(holds: bool, complaint: str) -> None:
     if not holds:
         raise Broken(complaint)
+
+
+def only(what: str, found: Iterable[T]) -> T:
+    """The one that there must be."""
+    several = list(found)
+    require(len(several) == 1, f"found {len(several)} of {what}, expected one")
+    return several[0]
 
 
 def nothing_gone(what: str, before: Collection, after: Collection) -> None:
@@ -158,8 +166,9 @@ def is_whole(experiment: Document, index: int, upload: str, now: Collections) ->
     require(sorted(chunks) == expected, f"accepted {place} with the chunks {chunks}")
 
 
-def place_of(chunk: Document) -> tuple[int, int, str]:
-    return (chunk["round"], chunk["client"], chunk["upload"])
+def place_of(part: Document) -> tuple[int, int, str]:
+    """Where an update, or a chunk of it, belongs."""
+    return (part["round"], part["client"], part["upload"])
 
 
 def is_counted(request: Document, upload: str, now: Collections) -> None:
@@ -197,16 +206,16 @@ def all_scored(now: Collections) -> None:
     require(not open_ones, f"told to stop before {open_ones} were scored")
 
 
-def model_chunk(
-    experiment: Document, version: int, number: int, now: Collections
-) -> bytes:
-    found = [
-        each["data"]
-        for each in now.get("model_chunks", {}).values()
-        if (each["version"], each["chunk"]) == (version, number)
-    ]
-    require(len(found) == 1, f"version {version} has {len(found)} chunks {number}")
-    return found[0]
+def model_chunk(version: int, number: int, now: Collections) -> bytes:
+    data: bytes = only(
+        f"chunk {number} of version {version}",
+        (
+            each["data"]
+            for each in now.get("model_chunks", {}).values()
+            if (each["version"], each["chunk"]) == (version, number)
+        ),
+    )
+    return data
 
 
 def average(
@@ -222,23 +231,21 @@ def average(
     examples = 0
     for index in order(int(each) for each in live["accepted"]):
         place = (live["number"], index, live["accepted"][str(index)])
-        (data,) = (
-            floats(each["data"])
-            for each in chunks.values()
-            if place_of(each) == place and each["chunk"] == number
+        data = only(
+            f"chunk {number} of {place}",
+            (
+                each["data"]
+                for each in chunks.values()
+                if place_of(each) == place and each["chunk"] == number
+            ),
         )
-        (weight,) = (
-            each["examples"]
-            for each in updates.values()
-            if (each["round"], each["client"], each["upload"]) == place
+        weight = only(
+            f"what is said of {place}",
+            (each["examples"] for each in updates.values() if place_of(each) == place),
         )
-        weighted = [value * weight for value in data]
+        weighted = [value * weight for value in numbers(data)]
         total = (
             [a + b for a, b in zip(total, weighted, strict=True)] if total else weighted
         )
         examples += weight
-    return struct.pack(f"<{len(total)}f", *(value / examples for value in total))
-
-
-def floats(data: bytes) -> Any:
-    return struct.unpack(f"<{len(data) // 4}f", data)
+    return vector(*(value / examples for value in total))

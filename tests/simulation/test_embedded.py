@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,24 +19,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from fedcore.store.database import INDEXES, UNIQUE
 from fedcore.store.mongo import MongoDatabase
 from fedwhisk.database import EmbeddedDatabase
-from tests.fedcore.world import Member, World, members_of
+from tests.fedcore.world import Member, World, numbers, open_round_1, vector
 from tests.simulation.checker import Checker, Collections
 from tests.simulation.reports import SOAK
 
 PROCESSES = 8
 """Action processes, each with its own connections."""
 
-COLLECTIONS = (
-    "experiments",
-    "clients",
-    "rounds",
-    "updates",
-    "uploads",
-    "update_chunks",
-    "model_chunks",
-)
 names = (f"overlap{number}" for number in count())
 
 
@@ -69,7 +60,7 @@ class Processes:
     def read(self) -> Collections:
         return {
             name: {each["_id"]: each for each in self.all[0].find(name, {})}
-            for name in COLLECTIONS
+            for name in INDEXES | UNIQUE
         }
 
 
@@ -92,18 +83,10 @@ def together(requests: list[Callable[[], Any]]) -> list[Any]:
         return list(threads.map(begin, requests))
 
 
-def open_round_1(world: World, members: list[Member]) -> None:
-    world.advance()
-    (maker,) = members_of(world, members)
-    assert maker.submit(0, 0.0, 0.0)["accepted"] is True
-    world.advance()
-
-
 def test_of_200_clients_that_submit_at_once_exactly_the_target_counts(processes):
     world = World(processes)
     world.start(clients=200, per_round=150, over_select=50, rounds=1)
-    members = [world.enrol(f"c{number}") for number in range(200)]
-    open_round_1(world, members)
+    members = open_round_1(world, 200)
 
     def submit(member: Member) -> list[dict[str, Any]]:
         # Small whole numbers: their weighted sum is exact in whatever order.
@@ -129,9 +112,7 @@ def test_of_200_clients_that_submit_at_once_exactly_the_target_counts(processes)
         sum(index * (1 + index % 3) for index in told) / weight,
         sum(-(index % 7) * (1 + index % 3) for index in told) / weight,
     ]
-    assert world.model(1) == [
-        struct.unpack("<f", struct.pack("<f", e))[0] for e in expected
-    ]
+    assert world.model(1) == numbers(vector(*expected))  # as float32
     Checker().at_rest(processes.read())
 
 
