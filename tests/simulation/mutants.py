@@ -13,13 +13,12 @@ from typing import Any
 import msgspec
 
 from fedcore import codec, rules
-from fedcore.documents import Experiment, LiveRound, RoundRecord, to_document
-from fedcore.handlers import check_in, submit_update, subscribe
+from fedcore.documents import Client, Experiment, to_document
+from fedcore.handlers import check_in, select_clients, submit_update, subscribe
 from fedcore.handlers.assignment import ENDED
 from fedcore.messages import Stop, Train, Wait
 from fedcore.rules import Write
 from fedcore.store.store import Place, Store
-from tests.simulation.client import School
 from tests.simulation.plan import Faults, Plan
 
 Patch = Callable[[object, str, Any], None]
@@ -173,7 +172,7 @@ def training_given_out_once(patch: Patch) -> None:
 
 @shows_in(
     Faults(switch=0.3, stall=0.1, crash=0.1),
-    plan={"school": School(forgets=True)},
+    plan={"forgets": True},
     clients=2,
     per_round=2,
     rounds=3,
@@ -226,12 +225,12 @@ def sum_in_the_order_of_arrival(patch: Patch) -> None:
 
 @shows_in(Faults(switch=0.4), clients=5)
 def index_by_count(patch: Patch) -> None:
-    def add(store: Store, experiment: Experiment, client: Any) -> bool:
-        key = f"{experiment.id}/{client.index:07}"
-        database = store.database
-        document = to_document(client)
-        return database.insert("clients", document | {"_id": key}) or database.insert(
-            "clients", document | {"_id": f"{key}/{client.name}"}
+    usual = Store.add_client
+
+    def add(store: Store, experiment: Experiment, client: Client) -> bool:
+        another = {"_id": f"{experiment.id}/{client.index:07}/{client.name}"}
+        return usual(store, experiment, client) or store.database.insert(
+            "clients", to_document(client) | another
         )
 
     def count(experiment: Experiment, services: Any) -> int:
@@ -262,17 +261,10 @@ def history_written_after_the_next_round_opens(patch: Patch) -> None:
         if "live" not in write.change.get("$set", {}):
             return usual_apply(store, write)
         (document,) = store.database.find("experiments", {"_id": write.where["_id"]})
-        live = msgspec.convert(document["live"], LiveRound)
+        before = msgspec.convert(document, Experiment)
         after = usual_apply(store, write)
-        if after is not None and live.number >= 0:
-            record = RoundRecord(
-                number=live.number,
-                opened=live.opened,
-                closed=live.deadline,
-                attempts=live.attempt,
-                cohort=live.cohort,
-                accepted=live.accepted,
-            )
+        if after is not None and before.live.number >= 0:
+            record = select_clients._record(before, [], before.live.deadline)
             usual_add(store, after, record)
         return after
 

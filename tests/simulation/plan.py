@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
-
-from tests.simulation.client import School
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Plan:
         stop_at: when an operator stops the experiment; None is never.
         sweeps: whether a cron advances every running experiment each minute.
         chunk_values: values in a chunk.
-        school: how clients train.
+        forgets: whether updates have the same bytes in every round (see `School`).
     """
 
     settings: dict[str, Any]
@@ -78,7 +76,7 @@ class Plan:
     stop_at: float | None = None
     sweeps: bool = False
     chunk_values: int = 2
-    school: School = field(default_factory=School)
+    forgets: bool = False
 
     @property
     def clients(self) -> int:
@@ -117,7 +115,7 @@ def draw(rng: random.Random) -> Plan:
         stop_at=rng.uniform(0.0, 60.0) if rng.random() < 0.15 else None,
         sweeps=rng.random() < 0.2,
         chunk_values=rng.choice((2, 2, 1)),
-        school=School(forgets=rng.random() < 0.3),
+        forgets=rng.random() < 0.3,
     )
 
 

@@ -1,11 +1,11 @@
 """Random schedules: any process may die at any moment, any message may be lost."""
 
 import random
+from functools import partial
 
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.reports import SOAK, first_failure, play_many, story
-from tests.simulation.timeline import Tell
-from tests.simulation.world import World, run
+from tests.simulation.world import play, run
 
 SCHEDULES = 300_000 if SOAK else 10_000
 
@@ -29,15 +29,10 @@ def test_a_seed_replays_its_run_exactly() -> None:
 def test_a_failure_tells_its_seed_and_how_it_came(monkeypatch) -> None:
     mutant = MUTANTS["accept_and_freeze_in_two_writes"]
     mutant.plant(monkeypatch.setattr)
-
-    def play(seed: int, tell: Tell | None) -> World:
-        world = World(mutant.plan, seed, tell)
-        world.run()
-        return world
-
-    seed = first_failure(range(100), play)
+    played = partial(play, mutant.plan)
+    seed = first_failure(range(100), played)
     assert seed is not None
-    told = story(seed, play)
+    told = story(seed, played)
     assert told.startswith(f"seed {seed}: Broken: round 0 has its 1 updates")
     assert "sends submit_update" in told
     assert "update experiments {_id: id" in told

@@ -11,7 +11,7 @@ from fedclient.transport import Reply
 from fedcore import codec
 from fedcore.documents import Document
 from tests.simulation.checker import Broken, Checker, backwards
-from tests.simulation.client import Wire
+from tests.simulation.client import School, Wire
 from tests.simulation.people import Person
 from tests.simulation.plan import Plan, draw
 from tests.simulation.requests import Requests
@@ -46,9 +46,10 @@ class World:
         self._database = SharedDatabase(Checker(orders))
         self._requests = Requests(self.timeline, self._database, plan.outage)
         self._resumed = 0
+        self._school = School(forgets=plan.forgets, sick=set(plan.sick))
         wire = Wire()
         self._people = [
-            Person(f"c{index}", self.timeline, self._requests, wire, plan.school)
+            Person(f"c{index}", self.timeline, self._requests, wire, self._school)
             for index in range(plan.clients)
         ]
 
@@ -69,7 +70,6 @@ class World:
 
     def _begin(self) -> None:
         plan, timeline = self._plan, self.timeline
-        plan.school.sick.update(plan.sick)
         self._order("start_experiment", settings=plan.settings)
         for index, person in enumerate(self._people):
             person.is_there = index not in plan.missing
@@ -115,7 +115,7 @@ class World:
 
     def _calm_down(self) -> None:
         self.timeline.calm()
-        self._plan.school.sick.clear()
+        self._school.sick.clear()
 
     def _sweep(self) -> None:
         self._order("advance_round")
@@ -140,6 +140,17 @@ class World:
             person.come_back()
 
 
+def play(plan: Plan, seed: int, tell: Tell | None = None) -> World:
+    """Play a plan to its end.
+
+    Raises:
+        Broken: an invariant does not hold.
+    """
+    world = World(plan, seed, tell)
+    world.run()
+    return world
+
+
 def run(seed: int, tell: Tell | None = None) -> World:
     """Draw a plan by its seed and play it.
 
@@ -147,9 +158,7 @@ def run(seed: int, tell: Tell | None = None) -> World:
         Broken: an invariant does not hold.
     """
     rng = random.Random(seed)
-    world = World(draw(rng), rng.getrandbits(32), tell)
-    world.run()
-    return world
+    return play(draw(rng), rng.getrandbits(32), tell)
 
 
 @contextmanager
