@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fedclient.transport import Message, Reply
@@ -45,7 +46,6 @@ class Requests:
         self._database = database
         self._outage = outage
         self._server = Server()
-        self._running: Request
 
     def send(self, message: Message, returns: Returns) -> None:
         """Let a message travel: perhaps never, twice, or late."""
@@ -75,10 +75,10 @@ class Requests:
 
     def _go_on(self, request: Request) -> None:
         """Run a request until it answers, dies, or lets others run."""
-        self._running = request
+        perform = partial(self._perform, request)
         try:
             with _summing(reverse=request.reverse):
-                reply = self._server.run(request.message, request.tape, self._perform)
+                reply = self._server.run(request.message, request.tape, perform)
         except Paused:
             self._timeline.later(self._pause_s(), self._go_on, request)
             return
@@ -99,10 +99,10 @@ class Requests:
             seconds += self._timeline.rng.uniform(5.0, 150.0)
         return seconds
 
-    def _perform(self, question: Any) -> Any:
+    def _perform(self, request: Request, question: Any) -> Any:
         """Answer a request's question, unless something happens to it."""
         if question is Ask.TIME:
-            return self._timeline.now + self._running.skew
+            return self._timeline.now + request.skew
         if question is Ask.ID:
             return f"id{self._timeline.number()}"
         if self._timeline.luck("switch"):
@@ -110,31 +110,31 @@ class Requests:
         if self._outage[0] <= self._timeline.now < self._outage[1]:
             return Fault.AWAY
         if self._timeline.luck("away"):
-            self._perhaps(question, "has no answer from")
+            self._perhaps(request, question, "has no answer from")
             return Fault.AWAY
         if self._timeline.luck("crash"):
-            self._perhaps(question, "dies at")
+            self._perhaps(request, question, "dies at")
             raise Crashed
         if self._timeline.luck("echo"):  # the driver repeats a call
-            self._call(question)
-        return self._call(question)
+            self._call(request, question)
+        return self._call(request, question)
 
-    def _perhaps(self, call: Call, what_happens: str) -> None:
+    def _perhaps(self, request: Request, call: Call, what_happens: str) -> None:
         """Make a call whose answer nobody will see, or do not make it."""
         made = self._timeline.rng.random() < 0.5
         if made:
-            self._call(call)
+            self._call(request, call)
         self._timeline.say(
-            f"   #{self._running.number} {what_happens}",
+            f"   #{request.number} {what_happens}",
             "the call" if made else "and before",
             f"{call.method} {call.collection}",
         )
 
-    def _call(self, call: Call) -> Any:
+    def _call(self, request: Request, call: Call) -> Any:
         answer = self._database.perform(call)
         if self._timeline.is_told and call.writes:
             made = "" if answer else "  (nothing)"
-            self._timeline.say(f"   #{self._running.number} {call}{made}")
+            self._timeline.say(f"   #{request.number} {call}{made}")
         return answer
 
 
