@@ -25,7 +25,7 @@ from tests.simulation.state import (
     digest,
     encode,
 )
-from tests.simulation.tape import Ask, Paused, Tape
+from tests.simulation.tape import Ask, Paused, Perform, Tape
 
 NO_QUOTA = 1e9
 """Calls a minute. Then waits depend on the round alone, and equal states meet."""
@@ -65,7 +65,7 @@ class Game:
 
     def _operator(self) -> Operator:
         orders = (order(action, **more) for action, more in self.world.orders)
-        return Operator(self.wire, tuple(orders))
+        return Operator(tuple(orders))
 
     def _seated(self, state: State, client: Client | Operator) -> State:
         seat = self._awake(Seat(client), state, state.news)
@@ -98,7 +98,7 @@ class Game:
         """Let a request make its next call, and those that nobody else could notice."""
         database = SharedDatabase(self.checker, state.collections)
         tape = Tape(flight.answers)
-        perform = self._performing(database, flight.message, state.now, 1)
+        perform = self._performing(database, flight.message, state.now)
         pending = flight.pending
         words = (_who(state, flight), pending or "arrives")
         try:
@@ -117,23 +117,30 @@ class Game:
         return words, self._answered(_stored(state, database), flight, reply)
 
     def _performing(
-        self, database: SharedDatabase, message: Message, now: float, calls: int
-    ) -> Any:
-        left = calls
+        self, database: SharedDatabase, message: Message, now: float
+    ) -> Perform:
+        has_called = False
 
         def perform(question: Any) -> Any:
-            nonlocal left
+            nonlocal has_called
             if question is Ask.TIME:
                 return now
             if question is Ask.ID:
                 return "id"
-            if not _goes_unnoticed(question, message):
-                if not left:
+            if not self._goes_unnoticed(question, message, database):
+                if has_called:
                     raise Paused(question)
-                left -= 1
+                has_called = True
             return database.perform(question)
 
         return perform
+
+    def _goes_unnoticed(
+        self, call: Call, message: Message, database: SharedDatabase
+    ) -> bool:
+        enrolled = database.collections.get("clients", {})
+        all_enrolled = len(enrolled) == self.world.settings["clients"]
+        return _commutes(call, message, all_enrolled=all_enrolled)
 
     def _answered(self, state: State, flight: Flight, reply: Reply) -> State:
         """Bring an answer home."""
@@ -248,14 +255,16 @@ class Game:
         self.checker.at_rest(database.collections)
 
 
-def _goes_unnoticed(call: Call, message: Message) -> bool:
+def _commutes(call: Call, message: Message, *, all_enrolled: bool) -> bool:
     """Whether a call commutes with whatever others may do in a small world.
 
-    All clients are enrolled before it begins, and nobody promises another return than
-    a twin would. What says how an update was made lies there before it is accepted.
-    Reading a published chunk, one's own chunk, or how long rounds took hurts nobody.
+    Once all clients are enrolled, nobody promises another return than a twin would.
+    What says how an update was made lies there before it is accepted. Reading a
+    published chunk, one's own chunk, or how long rounds took hurts nobody.
     """
     method, collection, arguments = call
+    if collection == "clients" and not all_enrolled:
+        return False
     if method == "count":  # what else runs, for the pace
         return True
     match collection:

@@ -11,7 +11,7 @@ import msgspec
 
 from fedclient.transport import Message
 from fedcore.documents import Document
-from tests.simulation.client import Client, Wire
+from tests.simulation.client import Client
 from tests.simulation.server import Call
 from tests.simulation.tape import Tape
 
@@ -66,8 +66,7 @@ class Operator:
     name = "operator"
     outcome = "finished"
 
-    def __init__(self, wire: Wire, orders: tuple[Message, ...]) -> None:
-        self._wire = wire
+    def __init__(self, orders: tuple[Message, ...]) -> None:
         self._orders = orders
         self.answers: tuple[Any, ...] = ()
 
@@ -80,7 +79,7 @@ class Operator:
         return FOREVER_S
 
     def fork(self, answer: Any) -> Operator:
-        twin = Operator(self._wire, self._orders)
+        twin = Operator(self._orders)
         twin.answers = (*self.answers, answer)
         return twin
 
