@@ -17,6 +17,7 @@ from fedcore.adapters.routes import Route
 from fedcore.adapters.serving import Call, Outcome
 from fedcore.errors import InvalidRequest
 from fedcore.handlers.action import Action, Credentials
+from fedcore.services import Services
 
 CALLS_PER_MINUTE = 6000
 """Where nothing is said: AWS counts calls at once, not calls a minute."""
@@ -72,9 +73,16 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
 
 
 def _run(route: Route, call: Call) -> msgspec.Struct:
-    """Run a route's steps one after the other; only the first knows the caller."""
     settings = deployment.read(os.environ, calls_per_minute=CALLS_PER_MINUTE)
-    services = deployment.services(settings)
+    return run_steps(route, call, deployment.services(settings))
+
+
+def run_steps(route: Route, call: Call, services: Services) -> msgspec.Struct:
+    """Run a route's steps one after the other; only the first knows the caller.
+
+    Raises:
+        FedError: a step refuses; those before it have done their work.
+    """
     first, *rest = map(_action, route.steps)
     answer = first.run(
         call.fields, call.credentials, services, from_query=call.from_query
