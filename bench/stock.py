@@ -16,8 +16,9 @@ from rich.table import Table
 
 from bench.contenders import build_actions, fedwhisk_run, run_alone
 from bench.job import DEFAULT, Job
+from fedwhisk.platform import BUDGETS, Where
 
-STOCK, RAISED = 60, 6000
+STOCK, RAISED = BUDGETS[Where.OPENWHISK], BUDGETS[Where.EMBEDDED]
 """Calls a minute: OpenWhisk's default, and the embedded host's."""
 
 QUICK = Job(clients=6, per_round=3, rounds=2, epochs=1)

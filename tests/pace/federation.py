@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import statistics
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -21,16 +20,24 @@ from fedclient.api import Actions
 from fedclient.loop import Loop, start_delay
 from fedclient.tasks import Score, Update
 from fedclient.transport import Message, Reply
+from fedcore.adapters.deployment import OPENWHISK_CALLS_PER_MINUTE
 from fedcore.codec import Layout
-from fedcore.handlers.assignment import ENDED
+from fedcore.documents import AT_REST
 from fedcore.handlers.waiting import pace
+from fedcore.pace import AT_ONCE
+from fedwhisk.platform import CALLS_PER_MINUTE, calls_at_once
 from tests.direct import DirectTransport
-from tests.fedcore.world import ENROLMENT, World
+from tests.fedcore.world import ENROLMENT, World, vector
 from tests.pace.namespace import Containers, Namespace
 from tests.pace.virtual import Slots, VirtualTime
 
-STOCK = 60
-AT_ONCE = 30
+STOCK = OPENWHISK_CALLS_PER_MINUTE
+RAISED = {
+    "budget": CALLS_PER_MINUTE,
+    "at_once": calls_at_once(CALLS_PER_MINUTE),
+}
+"""The embedded host's limits."""
+
 ROUND_TRIP_S = 0.004
 EXAMPLES = 10
 
@@ -73,7 +80,6 @@ class Scenario:
         values: values of the model (see `codec.CHUNK_VALUES`).
         patient: whether to wait until every client has learned of the end, too.
         opens_s: when the experiment is started, after the first client.
-        watched: whether an operator watches.
         seed: of all that is left to chance.
     """
 
@@ -90,7 +96,6 @@ class Scenario:
     values: int = 2
     patient: bool = True
     opens_s: float = 0.0
-    watched: bool = True
     seed: int = 0
 
 
@@ -99,10 +104,8 @@ class Outcome:
     """What came of it. Times are seconds of virtual time."""
 
     state: str
-    wall_s: float
     refused: int
     busiest_minute: int
-    most_at_once: int
     calls: Counter[str]
     trained: int
     accepted: int
@@ -148,8 +151,8 @@ class Learner:
 
     def train(self, model: bytes, round_number: int) -> Update:
         self._federation.train(self._index, round_number)
-        data = struct.pack("<f", self._index) * self._values
-        return Update(data, EXAMPLES, {"train_s": 1.0})
+        model = vector(self._index) * self._values
+        return Update(model, EXAMPLES, {"train_s": 1.0})
 
     def evaluate(self, model: bytes) -> Score:
         self._federation.time.sleep(1.0)
@@ -204,15 +207,14 @@ class Federation:
             name = f"fl/fl-clients-{number}"
             delay = start_delay(name, scenario.spread_s)
             self.time.start(lambda name=name: self._live(name), after=delay)
-        started = self.time.now
         self.time.run(self._is_over, limit_s)
-        return self._outcome(self.time.now - started)
+        return self._outcome()
 
     def _is_over(self) -> bool:
         if self.scenario.patient:
             return self._left == 0
         experiment = self.world.services.store.experiment("exp")
-        return experiment is not None and experiment.state in ENDED
+        return experiment is not None and experiment.state in AT_REST
 
     def _open(self) -> None:
         scenario = self.scenario
@@ -223,8 +225,7 @@ class Federation:
             rounds=scenario.rounds,
             **({"evaluate": True} | scenario.more),
         )
-        if scenario.watched:
-            self.time.start(self._watch)
+        self.time.start(self._watch)
 
     def train(self, index: int, number: int) -> None:
         """Be busy for as long as the scenario says."""
@@ -280,16 +281,14 @@ class Federation:
             assert experiment is not None
             self.time.sleep(pace(experiment, self.world.services).look_s)
 
-    def _outcome(self, wall_s: float) -> Outcome:
+    def _outcome(self) -> Outcome:
         report = self.world.report()
         rounds = [each for each in report["rounds"] if each["round"] > 0]
         selected = sum(len(each["cohort"]) for each in rounds)
         return Outcome(
             state=report["state"],
-            wall_s=wall_s,
             refused=self.namespace.refused,
             busiest_minute=self.namespace.busiest_minute,
-            most_at_once=self.namespace.most_at_once,
             calls=self.namespace.calls,
             trained=self.trained,
             accepted=sum(each["updates"] for each in rounds),

@@ -21,7 +21,6 @@ class Namespace:
         self.refused = 0
         self.minutes: Counter[int] = Counter()
         self.calls: Counter[str] = Counter()
-        self.most_at_once = 0
         self._per_minute = per_minute
         self._at_once = at_once
         self._in_flight = 0
@@ -39,7 +38,6 @@ class Namespace:
             self.refused += 1
             return False
         self._in_flight += 1
-        self.most_at_once = max(self.most_at_once, self._in_flight)
         return True
 
     def leave(self) -> None:

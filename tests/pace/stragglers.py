@@ -11,14 +11,13 @@ import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.pace.federation import Outcome, Scenario, Training, TrainS, simulate
+from tests.pace.federation import RAISED, Outcome, Scenario, Training, simulate
 
 SHARES = (0.0, 0.1, 0.2, 0.3)
 CLIENTS, PER_ROUND, ROUNDS = 20, 10, 10
 TRAIN_S = 30.0
 SLOWER = 10
 DEADLINE_S = 120
-RAISED = {"budget": 6000, "at_once": 200}
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,7 @@ class Trouble:
     kind: str
     share: float
 
-    @property
-    def train_s(self) -> TrainS:
-        return self._train
-
-    def _train(self, training: Training) -> float:
+    def train_s(self, training: Training) -> float:
         usual = training.rng.uniform(0.9, 1.1) * TRAIN_S
         if training.client >= round(self.share * CLIENTS):
             return usual

@@ -6,10 +6,7 @@ import statistics
 
 import pytest
 
-from tests.pace.federation import Scenario, simulate
-
-RAISED = {"budget": 6000, "at_once": 200}
-"""The embedded host's limits (see `fedwhisk.platform`)."""
+from tests.pace.federation import RAISED, Scenario, simulate
 
 
 @pytest.mark.parametrize("cores", [2, 4, None])

@@ -6,8 +6,8 @@ import statistics
 
 import pytest
 
-from tests.pace.federation import Scenario, Training, simulate
-from tests.pace.stragglers import DEADLINE_S, RAISED, TRAIN_S, Trouble, run
+from tests.pace.federation import RAISED, Scenario, Training, simulate
+from tests.pace.stragglers import DEADLINE_S, TRAIN_S, Trouble, run
 
 
 def test_without_trouble_a_round_lasts_as_long_as_its_slowest_client() -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fedclient.transport import Message, Reply
+from fedcore.adapters.deployment import OPENWHISK_CALLS_PER_MINUTE
 from fedcore.documents import Change, Document, Where
 from fedcore.errors import DatabaseUnavailable
 from fedcore.services import Services
@@ -17,9 +18,6 @@ from tests.direct import DirectTransport
 from tests.fedcore.world import OPERATOR, SECRET
 from tests.simulation.checker import Broken, Checker
 from tests.simulation.tape import Ask, Fault, Perform, Tape
-
-CALLS_PER_MINUTE = 60.0
-"""OpenWhisk's quota for a namespace."""
 
 EXPERIMENT = "exp"
 """The name of the experiment in all worlds."""
@@ -87,7 +85,7 @@ class Server:
         calls_per_minute: the quota from which clients take their pace.
     """
 
-    def __init__(self, calls_per_minute: float = CALLS_PER_MINUTE) -> None:
+    def __init__(self, calls_per_minute: float = OPENWHISK_CALLS_PER_MINUTE) -> None:
         self._database = TapedDatabase()
         services = Services(
             store=Store(self._database),
