@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
-
+from fedclient import weights
+from fedcore.codec import Layout
 from fedcore.messages import Report
 from fedwhisk.operator import Operator
 from tests.cluster.fleet import until
@@ -91,21 +91,16 @@ class PlainRun:
         """Wait for the model; its tensors in the order of their names."""
         out, err = self._process.communicate()
         assert self._process.returncode == 0, out + err
-        file = self._folder / "plain" / "model.safetensors"
-        with safe_open(file, framework="numpy") as model:
-            names = sorted(model.keys())
-            return b"".join(model.get_tensor(name).tobytes() for name in names)
+        found = weights.load(self._folder / "plain" / "model.safetensors")
+        return _by_name(found.model, found.layout)
 
 
 def model_of(operator: Operator, name: str) -> bytes:
     """The experiment's newest model, its tensors in the order of their names."""
-    import numpy as np
-
     model = operator.model(name)
-    vector = np.frombuffer(model.vector, "<f4")
-    parts, start = {}, 0
-    for tensor, shape in model.layout:
-        size = int(np.prod(shape))
-        parts[tensor] = vector[start : start + size].tobytes()
-        start += size
-    return b"".join(parts[tensor] for tensor in sorted(parts))
+    return _by_name(model.vector, model.layout)
+
+
+def _by_name(model: bytes, layout: Layout) -> bytes:
+    tensors = weights.arrays(model, layout)
+    return b"".join(tensors[name].tobytes() for name in sorted(tensors))
