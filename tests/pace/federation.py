@@ -32,10 +32,7 @@ from tests.pace.namespace import Containers, Namespace
 from tests.pace.virtual import Slots, VirtualTime
 
 STOCK = OPENWHISK_CALLS_PER_MINUTE
-RAISED = {
-    "budget": CALLS_PER_MINUTE,
-    "at_once": calls_at_once(CALLS_PER_MINUTE),
-}
+RAISED = {"budget": CALLS_PER_MINUTE, "at_once": calls_at_once(CALLS_PER_MINUTE)}
 """The embedded host's limits."""
 
 ROUND_TRIP_S = 0.004

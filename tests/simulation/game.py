@@ -258,9 +258,10 @@ class Game:
 def _commutes(call: Call, message: Message, *, all_enrolled: bool) -> bool:
     """Whether a call commutes with whatever others may do in a small world.
 
-    Once all clients are enrolled, nobody promises another return than a twin would.
-    What says how an update was made lies there before it is accepted. Reading a
-    published chunk, one's own chunk, or how long rounds took hurts nobody.
+    Clients race for their places until all are enrolled; from then on nobody promises
+    another return than a twin would. What says how an update was made lies there before
+    it is accepted. Reading a published chunk, one's own chunk, or how long rounds took
+    hurts nobody.
     """
     method, collection, arguments = call
     if collection == "clients" and not all_enrolled:
