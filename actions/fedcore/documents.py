@@ -160,13 +160,18 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
 class EvaluationState(msgspec.Struct, frozen=True, kw_only=True):
     """The scoring of a version: tried up to three times, the first result stays.
 
-    `asked` are the clients whose result counts.
+    `asked` are the clients whose result counts; `client` is at it until `until`.
     """
 
     attempts: int = 0
+    client: int | None = None
     until: float = 0.0
     asked: list[int] = []
     result: dict[str, float] | None = None
+
+    def is_with(self, index: int, now: float) -> bool:
+        """Tell whether that client is at it."""
+        return self.client == index and self.until > now
 
 
 class RoundRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -109,13 +109,16 @@ def _evaluation(
     now = services.clock()
     waiting = services.store.unscored(experiment)
     for record in waiting:
-        seen = record.evaluation
-        if seen.attempts >= EVALUATION_TRIES or seen.until > now:
+        # Who has heard that it is to score does so before it asks again.
+        never_heard = record.evaluation.is_with(index, now)
+        if not (never_heard or _is_free(record, now)):
             continue
         chunks = codec.chunk_count(experiment.parameters)
         in_turn = scoring_turns(experiment, services)
         until = now + EVALUATION_S + in_turn.first + chunks * in_turn.every
-        if services.store.claim_evaluation(experiment, record, index, now, until):
+        if never_heard or services.store.claim_evaluation(
+            experiment, record, index, now, until
+        ):
             return Evaluate(
                 version=record.number,
                 chunks=chunks,
@@ -125,6 +128,11 @@ def _evaluation(
     if experiment.state in ENDED and any(_may_be_scored(each, now) for each in waiting):
         return await_score(experiment, index, services)
     return None
+
+
+def _is_free(record: RoundRecord, now: float) -> bool:
+    seen = record.evaluation
+    return seen.attempts < EVALUATION_TRIES and seen.until <= now
 
 
 def _may_be_scored(record: RoundRecord, now: float) -> bool:

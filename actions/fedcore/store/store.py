@@ -337,7 +337,7 @@ class Store:
             "evaluation.until": {"$lte": now},
         }
         change: Change = {
-            "$set": {"evaluation.until": until},
+            "$set": {"evaluation.client": index, "evaluation.until": until},
             "$inc": {"evaluation.attempts": 1},
             "$addToSet": {"evaluation.asked": index},
         }

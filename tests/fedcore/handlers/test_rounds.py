@@ -1,4 +1,5 @@
 from fedcore.handlers import fedavg
+from fedcore.store.store import EVALUATION_S
 from tests.fedcore.world import OWNER, World, finish, members_of, open_round_1
 
 KINDS = ("train", "initialise")
@@ -206,15 +207,32 @@ def test_each_version_is_scored_once_before_anybody_may_stop() -> None:
         for member in members_of(world, members)
     ]
     world.advance()
-    answers += [(member, member.check_in()) for member in members]
+    busy = [member for member, todo in answers if todo["kind"] == "evaluate"]
+    answers += [(each, each.check_in()) for each in members if each not in busy]
     asked = [(m, todo) for m, todo in answers if todo["kind"] == "evaluate"]
     assert sorted(todo["version"] for _, todo in asked) == [0, 1]
-    assert members[2].check_in()["kind"] == "wait"
+    (idle,) = [each for each in members if each not in (member for member, _ in asked)]
+    assert idle.check_in()["kind"] == "wait"
     for member, todo in asked:
         score = {"accuracy": 0.5, "loss": 1.0, "examples": 10}
         member.check_in(evaluation=score | {"version": todo["version"]})
-    assert members[2].check_in()["kind"] == "stop"
+    assert idle.check_in()["kind"] == "stop"
     assert [each["evaluation_tries"] for each in world.report()["rounds"]] == [1, 1]
+
+
+def test_who_never_heard_that_it_is_to_score_is_told_again() -> None:
+    world = World()
+    world.start(evaluate=True, rounds=1)
+    members = open_round_1(world)
+    (scorer, told) = next(
+        (member, todo)
+        for member in members
+        if (todo := member.check_in())["kind"] == "evaluate"
+    )
+    assert scorer.check_in() == told
+    others = [member.check_in()["kind"] for member in members if member != scorer]
+    assert "evaluate" not in others
+    assert world.report()["rounds"][0]["evaluation_tries"] == 1
 
 
 def test_an_evaluator_that_never_answers_is_replaced_and_given_up_in_the_end() -> None:
@@ -227,7 +245,7 @@ def test_an_evaluator_that_never_answers_is_replaced_and_given_up_in_the_end() -
     given = []
     for _ in range(12):
         given.append(members[0].check_in())
-        world.now += 61
+        world.now += EVALUATION_S + 1
     evaluated = [todo["version"] for todo in given if todo["kind"] == "evaluate"]
     assert evaluated.count(1) == 3
     assert given[-1]["kind"] == "stop"
