@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
-import struct
 from typing import Any
 
 from fedclient.connect import connect
 from fedclient.transport import Message, Reply
-from fedcore import codec, tokens
+from fedcore import tokens
+from tests.fedcore.world import update_requests, vector
 
 SECRET = "a secret of at least thirty-two bytes"
 OPERATOR = tokens.operator_token(SECRET.encode())
@@ -81,26 +81,8 @@ class Member:
 
     def chunks(self, number: int, values: list[float], **more: Any) -> list[Fields]:
         """The requests that submit a model for a round, one a chunk."""
-        data = struct.pack(f"<{len(values)}f", *values)
-        size = 4 * codec.CHUNK_VALUES
-        parts = [data[at : at + size] for at in range(0, len(data), size)]
-        hashes = [codec.sha256(part) for part in parts]
-        layout = {"layout": [["w", [len(values)]]]} if number == 0 else {}
-        return [
-            self.fields
-            | layout
-            | {
-                "round": number,
-                "upload": codec.upload_id(number, hashes),
-                "chunk": at,
-                "chunks": len(parts),
-                "hash": hashes[at],
-                "data": codec.encode(part),
-                "examples": 1,
-            }
-            | more
-            for at, part in enumerate(parts)
-        ]
+        requests = update_requests(number, vector(*values))
+        return [self.fields | request | more for request in requests]
 
     def send(self, chunk: Fields) -> Fields:
         """The answer to one chunk."""

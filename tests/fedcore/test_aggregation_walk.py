@@ -109,7 +109,7 @@ def test_an_aggregation_that_was_cut_off_tells_the_same_distances(monkeypatch) -
         (member,) = world.enrol_all(1)
         world.advance()
         for number, model in ((0, vector(1.0, 2.0)), (1, vector(4.0, 8.0))):
-            for request in chunked(member, number, model):
+            for request in member.updates(number, model):
                 member.send(request)
             if cut_off and number == 1:
                 store = world.services.store
@@ -117,21 +117,6 @@ def test_an_aggregation_that_was_cut_off_tells_the_same_distances(monkeypatch) -
             world.advance()
         reports.append(world.report()["rounds"][1]["distances"])
     assert reports == [{"0": 0.0}, {"0": 3.0}]  # |4 - 7|, the chunk that was there
-
-
-def chunked(member: Member, number: int, model: bytes):
-    """The requests that submit a model of several chunks."""
-    chunks = list(codec.split(model))
-    hashes = [codec.sha256(chunk) for chunk in chunks]
-    for place, chunk in enumerate(chunks):
-        yield member.update(number, 0.0) | {
-            "upload": codec.upload_id(number, hashes),
-            "chunk": place,
-            "chunks": len(chunks),
-            "hash": hashes[place],
-            "data": codec.encode(chunk),
-            "layout": [["w", [len(model) // 4]]] if number == 0 else None,
-        }
 
 
 def test_an_initial_model_whose_chunks_do_not_fit_together_is_refused(
@@ -142,7 +127,7 @@ def test_an_initial_model_whose_chunks_do_not_fit_together_is_refused(
     world.start(clients=1, per_round=1)
     (member,) = world.enrol_all(1)
     world.advance()
-    first, last = chunked(member, 0, vector(1.0, 2.0, 3.0))
+    first, last = member.updates(0, vector(1.0, 2.0, 3.0))
     assert member.send(last)["missing"] == [0]
     # The same upload, of which the other chunk claims to be of a larger model.
     answer = member.send(first | {"layout": [["w", [4]]]})

@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 
 from fedcore import codec, tokens
+from fedcore.codec import Layout
 from fedcore.handlers import (
     check_in,
     fedavg,
     get_model,
+    revoke_client,
     select_clients,
     start_experiment,
     status,
@@ -42,6 +44,29 @@ def vector(*values: float) -> bytes:
 def numbers(data: bytes) -> list[float]:
     """The values of a model."""
     return list(struct.unpack(f"<{len(data) // 4}f", data))
+
+
+def update_requests(
+    number: int, model: bytes, layout: Layout | None = None, examples: int = 1
+) -> list[Fields]:
+    """The requests that submit a model for a round, one a chunk, but for whose it is.
+
+    The layout is said in round 0 alone; it is one tensor where none is given.
+    """
+    chunks = [*codec.split(model)]
+    hashes = [codec.sha256(chunk) for chunk in chunks]
+    whole = {
+        "round": number,
+        "upload": codec.upload_id(number, hashes),
+        "chunks": len(chunks),
+        "examples": examples,
+    }
+    if number == 0:
+        whole["layout"] = layout or [["w", [len(model) // codec.VALUE_BYTES]]]
+    return [
+        whole | {"chunk": place, "hash": hashes[place], "data": codec.encode(chunk)}
+        for place, chunk in enumerate(chunks)
+    ]
 
 
 class World:
@@ -89,6 +114,11 @@ class World:
         """Enrol so many clients."""
         return [self.enrol(f"c{i}") for i in range(count)]
 
+    def revoke(self, name: str, *, undo: bool = False) -> Fields:
+        """Shut a client out, or let it in again."""
+        fields = {"experiment": "exp", "name": name, "undo": undo}
+        return self.call(revoke_client.ACTION, fields, OPERATOR)
+
     def advance(self, name: str = "exp") -> None:
         """Run the sequence `advance_round`, as the namespace's owner."""
         handed_on = self.call(fedavg.ACTION, {"experiment": name}, OWNER)
@@ -126,22 +156,21 @@ class Member:
         answer = self.world.call(check_in.ACTION, fields, self.credentials)
         return answer["assignment"]
 
+    def updates(
+        self,
+        number: int,
+        model: bytes,
+        layout: Layout | None = None,
+        examples: int = 1,
+    ) -> list[Fields]:
+        """The requests that submit a model, one a chunk."""
+        me = {"experiment": self.experiment, "client": self.index}
+        return [me | r for r in update_requests(number, model, layout, examples)]
+
     def update(self, number: int, *values: float, examples: int = 1) -> Fields:
         """The request that submits a model of one chunk."""
-        data = vector(*values)
-        checksum = codec.sha256(data)
-        layout = {"layout": [["w", [len(values)]]]} if number == 0 else {}
-        return {
-            "experiment": self.experiment,
-            "client": self.index,
-            "round": number,
-            "upload": codec.upload_id(number, [checksum]),
-            "chunk": 0,
-            "chunks": 1,
-            "hash": checksum,
-            "data": codec.encode(data),
-            "examples": examples,
-        } | layout
+        (request,) = self.updates(number, vector(*values), examples=examples)
+        return request
 
     def send(self, request: Fields) -> Fields:
         """The answer to a chunk of an update."""

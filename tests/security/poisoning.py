@@ -110,13 +110,8 @@ class Federation:
 
 
 def _request(member: Member, number: int, model: bytes) -> dict[str, Any]:
-    checksum = codec.sha256(model)
-    return member.update(number, 0.0, examples=320) | {
-        "upload": codec.upload_id(number, [checksum]),
-        "hash": checksum,
-        "data": codec.encode(model),
-        "layout": mnist.LAYOUT if number == 0 else None,
-    }
+    (request,) = member.updates(number, model, mnist.LAYOUT, examples=320)
+    return request
 
 
 def _newest(world: World) -> bytes:

@@ -1,11 +1,9 @@
 import math
-import struct
 
 import pytest
 
-from fedcore import codec
 from fedcore.errors import InvalidRequest, TooLarge, UploadMismatch
-from tests.fedcore.world import World, finish, members_of, open_round_1
+from tests.fedcore.world import World, finish, members_of, open_round_1, vector
 
 
 @pytest.fixture
@@ -132,35 +130,14 @@ def test_a_client_may_send_three_uploads_a_round(pair) -> None:
     assert answer["reason"] == "upload: a client may send 3 uploads a round"
 
 
-def large(world: World, parameters: int):
-    """The requests of an update of several chunks."""
-    data = struct.pack(f"<{parameters}f", *([0.25] * parameters))
-    chunks = list(codec.split(data))
-    hashes = [codec.sha256(chunk) for chunk in chunks]
-
-    def requests(member, number: int):
-        upload = codec.upload_id(number, hashes)
-        for index, chunk in enumerate(chunks):
-            yield member.update(number, 0.0) | {
-                "upload": upload,
-                "chunk": index,
-                "chunks": len(chunks),
-                "hash": hashes[index],
-                "data": codec.encode(chunk),
-                "layout": [["w", [parameters]]] if number == 0 else None,
-            }
-
-    return requests
-
-
 def test_a_model_of_a_million_parameters_travels_in_chunks() -> None:
     world = World()
     world.start(clients=1, per_round=1, rounds=1)
     (member,) = world.enrol_all(1)
     world.advance()
-    requests = large(world, 1_000_000)
+    model = vector(0.25) * 1_000_000
     for number in (0, 1):
-        *most, last = requests(member, number)
+        *most, last = member.updates(number, model)
         assert len(most) == 7
         for position, request in enumerate(most):
             answer = member.send(request)
