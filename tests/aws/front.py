@@ -22,6 +22,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tests.gateway_events import format_2
+
 SERVERLESS = Path(__file__).parents[2] / "aws" / "serverless.yml"
 STAGE = "prod"
 
@@ -60,18 +62,9 @@ def event_of(request: Request, body: bytes) -> dict[str, Any]:
     """The event that an HTTP API makes of a request; bodies that are text stay text."""
     is_text = request.headers.get("content-type", "").startswith("application/json")
     text = body.decode() if is_text else base64.b64encode(body).decode()
-    return {
-        "version": "2.0",
-        "routeKey": f"{request.method} {request.url.path.removeprefix('/' + STAGE)}",
-        "rawPath": request.url.path,
-        "rawQueryString": request.url.query,
-        "headers": dict(request.headers),
-        "requestContext": {
-            "http": {"method": request.method, "path": request.url.path},
-            "stage": STAGE,
-        },
-        **({"body": text, "isBase64Encoded": not is_text} if body else {}),
-    }
+    place = (request.method, request.url.path, request.url.query)
+    sent = (text, not is_text) if body else ()
+    return format_2(*place, dict(request.headers), *sent)
 
 
 @contextmanager

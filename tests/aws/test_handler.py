@@ -14,13 +14,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as settings_of
 from hypothesis import strategies as st
 
-from fedcore import tokens
 from fedcore.adapters import deployment
 from fedcore.adapters.aws_lambda import CALLS_PER_MINUTE, handler
 from fedcore.adapters.routes import ROUTES
 from tests.aws import tools
-from tests.aws.platforms import OPERATOR, SECRET
-from tests.fedcore.adapters.test_aws_events import format_1, format_2
+from tests.aws.platforms import ENROLMENT, OPERATOR
+from tests.gateway_events import format_1, format_2
 
 Fields = dict[str, Any]
 SWEEP = {"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}
@@ -44,6 +43,12 @@ def own(action: str, **request: Any) -> Fields:
 def start(name: str, **settings: Any) -> Fields:
     few = {"clients": 1, "per_round": 1, "rounds": 1, "evaluate": False}
     return own("start_experiment", experiment=name, settings=few | settings)
+
+
+def enrol(experiment: str) -> None:
+    headers = {"x-fed-token": ENROLMENT, "content-type": "application/json"}
+    body = json.dumps({"name": "a", "experiment": experiment})
+    handler(format_2("POST", "/subscribe", "", headers, body), None)
 
 
 @pytest.mark.parametrize("event_of", [format_1, format_2])
@@ -111,10 +116,7 @@ def test_what_no_route_serves_is_refused_by_name(event) -> None:
 
 def test_the_two_steps_run_one_after_the_other() -> None:
     start("e")
-    token = tokens.enrolment_token(SECRET.encode())
-    headers = {"x-fed-token": token, "content-type": "application/json"}
-    body = json.dumps({"name": "a", "experiment": "e"})
-    handler(format_2("POST", "/subscribe", "", headers, body), None)
+    enrol("e")
     assert own("status", experiment="e")["live"] is None
     advanced = own("advance_round", experiment="e")
     assert advanced["experiment"] == "e"
@@ -125,10 +127,7 @@ def test_the_two_steps_run_one_after_the_other() -> None:
 def test_a_schedule_moves_on_every_experiment_that_runs() -> None:
     for name in ("one", "two"):
         start(name)
-        token = tokens.enrolment_token(SECRET.encode())
-        headers = {"x-fed-token": token, "content-type": "application/json"}
-        body = json.dumps({"name": "a", "experiment": name})
-        handler(format_2("POST", "/subscribe", "", headers, body), None)
+        enrol(name)
     assert handler(SWEEP, None) == {"experiment": None, "round": None}
     rounds = [own("status", experiment=name)["live"] for name in ("one", "two")]
     assert [each["round"] for each in rounds] == [0, 0]

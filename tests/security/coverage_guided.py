@@ -10,7 +10,6 @@ no JSON, and prints the request.
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import os
@@ -26,7 +25,7 @@ with atheris.instrument_imports(include=["fedcore"]):
     from fedcore import tokens
     from fedcore.adapters import aws_lambda, routes
     from tests.fedcore.world import SECRET
-    from tests.security.deployed import BOUND, Deployed
+    from tests.security.deployed import BOUND, Deployed, gateway_event
 
 SECONDS = 60
 LONGEST = 4_000
@@ -59,21 +58,9 @@ class Target:
         action = ACTIONS[given.ConsumeIntInRange(0, len(ACTIONS) - 1)]
         token = TOKENS[given.ConsumeIntInRange(0, len(TOKENS) - 1)]
         body = given.ConsumeBytes(LONGEST)
-        answer = aws_lambda.handler(event(action, token, body), None)
+        answer = aws_lambda.handler(gateway_event(action, token, body), None)
         json.loads(answer["body"])
         assert answer["statusCode"] < 500, (action, body, answer)
-
-
-def event(action: str, token: str, body: bytes) -> dict[str, Any]:
-    """A gateway's event that brings a body as it is."""
-    return {
-        "version": "2.0",
-        "requestContext": {"http": {"method": "POST"}},
-        "rawPath": f"/{action}",
-        "headers": {"content-type": "application/json", "x-fed-token": token},
-        "body": base64.b64encode(body).decode(),
-        "isBase64Encoded": True,
-    }
 
 
 def sow(folder: Path, deployed: Deployed) -> None:

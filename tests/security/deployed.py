@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from fedcore.adapters import deployment
 from fedcore.services import Services
 from tests.fedcore.world import SECRET, Member, World, open_round_1
+from tests.gateway_events import JSON, format_2
 from tests.security.declared import entry
 
 BOUND = {
@@ -21,13 +23,21 @@ BOUND = {
 }
 
 
+def gateway_event(action: str, token: str, body: bytes) -> dict[str, Any]:
+    """A POST of any bytes, as AWS hands them over when it takes them for binary."""
+    headers = {**JSON, "x-fed-token": token}
+    text = base64.b64encode(body).decode()
+    return format_2("POST", f"/{action}", "", headers, text, encoded=True)
+
+
 class Deployed:
     """Two experiments, in round 1, and the actions as the platform reaches them."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.world = World()
         self.world.start("other")
-        self.strangers = [self.world.enrol(f"c{i}", "other") for i in range(3)]
+        for number in range(3):
+            self.world.enrol(f"c{number}", "other")
         self.world.start()
         self.members: list[Member] = open_round_1(self.world)
         self.services: Services = self.world.services

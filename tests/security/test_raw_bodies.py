@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +14,7 @@ from fedcore.adapters import aws_lambda, routes
 from fedwhisk.host.errors import Refused
 from fedwhisk.host.web_request import read_cooked
 from tests.fedcore.world import SECRET
-from tests.security.deployed import BOUND, Deployed
+from tests.security.deployed import BOUND, Deployed, gateway_event
 from tests.security.test_fuzz import check
 
 POSTED = [
@@ -72,15 +71,7 @@ def through_openwhisk(deployed: Deployed, action: str, body: bytes) -> dict[str,
 
 def through_lambda(deployed: Deployed, action: str, body: bytes) -> dict[str, Any]:
     """As AWS hands a body over that it takes for binary."""
-    event = {
-        "version": "2.0",
-        "requestContext": {"http": {"method": "POST"}},
-        "rawPath": f"/{action}",
-        "headers": {"content-type": "application/json", "x-fed-token": OPERATOR},
-        "body": base64.b64encode(body).decode(),
-        "isBase64Encoded": True,
-    }
-    answer = aws_lambda.handler(event, None)
+    answer = aws_lambda.handler(gateway_event(action, OPERATOR, body), None)
     return answer | {"body": json.loads(answer["body"])}
 
 
