@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from actions.build import FUNCTION, PROJECT, build_function
 from fedcore.adapters import deployment
@@ -107,6 +108,14 @@ def resources(template: Path) -> dict[str, Any]:
 
 def of_type(resources: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [each["Properties"] for each in resources.values() if each["Type"] == kind]
+
+
+def test_the_gateway_is_told_every_route() -> None:
+    stack = yaml.safe_load((PROJECT / "aws" / "serverless.yml").read_text())
+    events = stack["functions"]["actions"]["events"]
+    found = [event["httpApi"] for event in events if "httpApi" in event]
+    expected = [f"{route.method} /{route.action}" for route in ROUTES.values()]
+    assert sorted(found) == sorted(expected)
 
 
 def test_cloudformation_takes_the_stack(template: Path) -> None:
