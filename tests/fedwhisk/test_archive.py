@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fedcore.codec import sha256
 from fedcore.errors import DatabaseUnavailable
 from fedcore.store.database import INDEXES, UNIQUE
 from fedcore.store.memory import MemoryDatabase
@@ -111,7 +112,7 @@ class Dying(MemoryDatabase):
         return super().insert(collection, document)
 
 
-def test_an_import_that_was_cut_off_may_be_repeated(world, file) -> None:
+def test_an_import_that_was_cut_off_may_be_repeated(file) -> None:
     whole = MemoryDatabase()
     reading.load(whole, file)
     inserts = sum(len(documents) for documents in whole.collections.values())
@@ -151,7 +152,7 @@ class Forged:
         self.manifest = json.loads(self.entries.pop("manifest.json"))
 
     def loaded(self, **how) -> MemoryDatabase:
-        hashes = {n: contents_hash(data) for n, data in self.entries.items()}
+        hashes = {n: sha256(data) for n, data in self.entries.items()}
         self.manifest = {"entries": hashes} | self.manifest | how.pop("manifest", {})
         self.manifest["entries"] = hashes | how.pop("entries", {})
         with zipfile.ZipFile(self._file, "w", **how) as archive:
@@ -164,12 +165,6 @@ class Forged:
         finally:
             self.stored = database.collections
         return database
-
-
-def contents_hash(data: bytes) -> str:
-    from fedcore.codec import sha256
-
-    return sha256(data)
 
 
 @pytest.fixture

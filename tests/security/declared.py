@@ -11,16 +11,14 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec.inspect as inspect
 from hypothesis import strategies as st
 
+from actions import build
 from fedcore import handlers
 from fedcore.handlers.action import Action
-
-ACTIONS_FOLDER = Path(__file__).parents[2] / "actions"
 
 
 def _declared() -> dict[str, Action[Any]]:
@@ -35,13 +33,11 @@ def _declared() -> dict[str, Action[Any]]:
 ACTIONS = _declared()
 """Every action by its name."""
 
-FOLDERS = sorted(path.parent.name for path in ACTIONS_FOLDER.glob("*/__main__.py"))
-
 
 @functools.cache
 def entry(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """What the platform calls: `main` of an action's folder."""
-    path = ACTIONS_FOLDER / name / "__main__.py"
+    path = build.ACTIONS / name / "__main__.py"
     spec = importlib.util.spec_from_file_location(f"entry_of_{name}", path)
     assert spec is not None
     assert spec.loader is not None

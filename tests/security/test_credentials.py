@@ -9,11 +9,13 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from actions.build import action_names
 from fedcore import tokens
-from fedcore.handlers import revoke_client
 from fedcore.handlers.action import Role
-from tests.fedcore.world import OPERATOR, SECRET
-from tests.security.declared import ACTIONS, ACTIONS_FOLDER, FOLDERS, entry, request
+from fedwhisk.manifest import API_MANIFEST
+from fedwhisk.platform import MANIFEST
+from tests.fedcore.world import SECRET
+from tests.security.declared import ACTIONS, entry, request
 from tests.security.deployed import BOUND, Deployed
 
 OTHER = b"another secret of thirty-two bytes"
@@ -69,13 +71,12 @@ def deployed(monkeypatch) -> Deployed:
 
 
 def test_every_action_is_declared_once_and_has_its_folder() -> None:
-    assert sorted(ACTIONS) == FOLDERS
+    assert sorted(ACTIONS) == action_names()
     assert all(action.allowed for action in ACTIONS.values())
 
 
 def test_what_the_owner_alone_may_call_is_not_on_the_web() -> None:
-    manifests = ACTIONS_FOLDER.parent / "wsk_manifests"
-    for path in (manifests / name for name in ("manifest.yaml", "apis.yaml")):
+    for path in (MANIFEST, API_MANIFEST):
         package = yaml.safe_load(path.read_text())["packages"]["fedwhisk"]
         on_web = {name for name, each in package["actions"].items() if each.get("web")}
         for name, action in ACTIONS.items():
@@ -100,9 +101,7 @@ def test_a_wrong_credential_is_refused_and_changes_nothing(
 def test_a_revoked_client_is_refused_everywhere_and_changes_nothing(
     deployed, action
 ) -> None:
-    deployed.world.call(
-        revoke_client.ACTION, {"experiment": "exp", "name": NAME}, OPERATOR
-    )
+    deployed.world.revoke(NAME)
     before = deployed.stored()
     token = GENUINE[Role.CLIENT](SECRET)
     asked = request(ACTIONS[action], KNOWN)
