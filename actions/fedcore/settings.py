@@ -16,6 +16,13 @@ import msgspec
 from fedcore.errors import InvalidSettings
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+PARTITION = re.compile(
+    r"equal"
+    r"|dirichlet:(?=.*[1-9])\d{1,6}(\.\d{1,6})?"
+    r"|shards:[1-9]\d{0,2}"
+    r"|(?!dirichlet:|shards:)[A-Za-z_][\w.]*:[A-Za-z_]\w*",
+    re.ASCII,
+)
 
 
 class ExperimentSettings(
@@ -35,7 +42,10 @@ class ExperimentSettings(
         lr: learning rate of SGD.
         momentum: momentum of SGD, in [0, 1).
         seed: fixes the initial model, the draws, the shuffles and the dropouts.
-        partition: how the data is split over the clients (`equal`).
+        proximal_mu: weight of FedProx's pull towards the received model (Li et al.
+            2020); 0 is plain FedAvg.
+        partition: how the data is split over the clients: `equal`, `dirichlet:ALPHA`,
+            `shards:N` or `module:function` (see `fedclient.partitions`).
         deadline_s: seconds that a round may last before it closes with its quorum.
         deadline_factor: a round may last at most so many times as long as the slowest
             of the last rounds took for its quorum; 0 leaves it at `deadline_s`.
@@ -70,6 +80,7 @@ class ExperimentSettings(
     batch_size: int = 50
     lr: float = 0.01
     momentum: float = 0.5
+    proximal_mu: float = 0.0
     seed: int = 0
     partition: str = "equal"
     deadline_s: float = 600.0
@@ -118,6 +129,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "epochs": (1, 100_000),
     "batch_size": (1, 1_000_000),
     "lr": (0, 1_000),
+    "proximal_mu": (0, 1_000),
     "seed": (0, 2**63 - 1),
     "deadline_s": (1, 86_400 * 30),
     "deadline_factor": (0, 1_000),
@@ -185,13 +197,16 @@ def _check_shares(settings: ExperimentSettings) -> None:
 
 
 def _check_words(settings: ExperimentSettings) -> None:
-    for name in ("task", "partition"):
-        found = getattr(settings, name)
-        if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,100}", found):
-            raise InvalidSettings(
-                f"settings.{name}: found {found!r}, expected 1 to 100 letters, "
-                "digits or _ . : -"
-            )
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,100}", settings.task):
+        raise InvalidSettings(
+            f"settings.task: found {settings.task!r}, expected 1 to 100 letters, "
+            "digits or _ . : -"
+        )
+    if len(settings.partition) > 100 or not PARTITION.fullmatch(settings.partition):
+        raise InvalidSettings(
+            f"settings.partition: found {settings.partition!r}, expected equal, "
+            "dirichlet:ALPHA (above 0), shards:N (1 to 999) or module:function"
+        )
     for name, choices in _CHOICES.items():
         found = getattr(settings, name)
         if found not in choices:
@@ -242,7 +257,16 @@ def check_name(name: str) -> str:
 
 
 def default_name(settings: ExperimentSettings) -> str:
-    """Name an experiment by its task and a short hash of all its settings."""
-    text = msgspec.json.encode(settings, order="sorted")
+    """Name an experiment by its task and a short hash of what is not the default.
+
+    Of that alone, so that a setting which comes with a new release renames nothing.
+    """
+    usual = msgspec.to_builtins(ExperimentSettings())
+    own = {
+        name: value
+        for name, value in msgspec.to_builtins(settings).items()
+        if value != usual[name]
+    }
+    text = msgspec.json.encode(own, order="sorted")
     task = re.sub(r"[^a-z0-9]+", "-", settings.task.lower()).strip("-") or "task"
     return f"{task[:50]}-{hashlib.sha256(text).hexdigest()[:8]}"

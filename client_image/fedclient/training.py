@@ -107,12 +107,15 @@ def fit(
 ) -> tuple[bytes, float]:
     """Run SGD for the round's epochs; return the model and the last epoch's mean loss.
 
+    With `proximal_mu` the objective also holds mu / 2 times the squared distance from
+    the received model: FedProx (Li et al. 2020). The loss returned does not.
     The momentum starts at zero in each round: clients keep nothing between rounds.
     """
     settings = work.place.settings
     place = (settings.seed, work.round, work.place.index)
     generator = torch.Generator().manual_seed(streams.seed("training", *place))
-    flat = pack(model, network.layout).requires_grad_()
+    received = pack(model, network.layout)
+    flat = received.clone().requires_grad_()
     momentum = torch.zeros_like(flat)
     total = torch.zeros(())
     for _ in range(settings.epochs):
@@ -121,6 +124,8 @@ def fit(
             work.between()
             loss, gradient = loss_and_gradient(network, flat, *batch)
             with torch.no_grad():
+                if settings.proximal_mu:
+                    gradient.add_(flat - received, alpha=settings.proximal_mu)
                 momentum.mul_(settings.momentum).add_(gradient)
                 flat.sub_(momentum, alpha=settings.lr)
                 total.add_(loss, alpha=len(batch[1]))

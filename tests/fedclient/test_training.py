@@ -57,11 +57,13 @@ def test_each_client_seed_and_round_draws_its_own_numbers(
     assert trained() != trained(**other)
 
 
+@pytest.mark.parametrize("mu", [0.0, 2.0])
 def test_training_is_sgd_with_momentum_from_zero_as_torch_has_it(
-    make_npz: Make,
+    make_npz: Make, mu: float
 ) -> None:
     # One batch an epoch and no dropout: the drawn order cannot matter.
     settings = {"epochs": 3, "batch_size": 24, "lr": 0.1, "momentum": 0.9}
+    settings["proximal_mu"] = mu
     here = place(make_npz("cifar10", (32, 32, 3)), task="cifar10", **settings)
     task = tasks.find("cifar10")
     assert isinstance(task, ImageTask)
@@ -72,10 +74,13 @@ def test_training_is_sgd_with_momentum_from_zero_as_torch_has_it(
     plain.load_state_dict(weights.torch_tensors(start, task.layout))
     images, labels = shares.train.take(task.network, slice(None))
     optimiser = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9)
+    received = [value.detach().clone() for value in plain.parameters()]
     for _ in range(3):
         optimiser.zero_grad()
         loss = functional.cross_entropy(plain(images, None), labels)
-        loss.backward()
+        pairs = zip(plain.parameters(), received, strict=True)
+        distance = sum(((now - then) ** 2).sum() for now, then in pairs)
+        (loss + mu / 2 * distance).backward()
         optimiser.step()
     assert update.metrics["train_loss"] == pytest.approx(loss.item(), rel=1e-4)
     for name, found in weights.torch_tensors(update.model, task.layout).items():
