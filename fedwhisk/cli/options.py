@@ -40,27 +40,43 @@ MaxTraining = Annotated[
     int | None,
     typer.Option(min=1, help="Clients that train at once; else the number of cores."),
 ]
+
+
+def _option(name: str, words: str, *flags: str) -> Any:
+    """Return a setting as an option that says its default and may be left out."""
+    usual = getattr(ExperimentSettings(), name)
+    # Not by `show_default`: it is for defaults that the option has itself.
+    option = typer.Option(*flags, help=f"{words}  [default: {usual}]")
+    return Annotated[type(usual) | None, option]
+
+
 SETTINGS: dict[str, Any] = {
-    "task": Annotated[
-        str | None, typer.Option(help="What is learned: mnist, cifar10 or module:name.")
-    ],
-    "clients": Annotated[int | None, typer.Option(help="Clients in the federation.")],
-    "per_round": Annotated[int | None, typer.Option(help="Clients drawn a round.")],
-    "rounds": Annotated[int | None, typer.Option(help="Rounds of training.")],
-    "epochs": Annotated[int | None, typer.Option(help="Local epochs in a round.")],
-    "batch_size": Annotated[
-        int | None, typer.Option(help="Examples in a step of SGD.")
-    ],
-    "lr": Annotated[float | None, typer.Option(help="Learning rate of SGD.")],
-    "momentum": Annotated[float | None, typer.Option(help="Momentum of SGD, below 1.")],
-    "seed": Annotated[int | None, typer.Option(help="Fixes all that is random.")],
-    "partition": Annotated[str | None, typer.Option(help="How data is split (equal).")],
-    "deadline_s": Annotated[
-        float | None,
-        typer.Option(
-            "--deadline", help="Seconds a round may last before quorum suffices."
+    name: _option(name, *words)
+    for name, *words in (
+        ("task", "What is learned: mnist, cifar10 or module:attribute."),
+        ("clients", "Clients in the federation."),
+        ("per_round", "Clients drawn a round."),
+        ("rounds", "Rounds of training."),
+        ("epochs", "Local epochs in a round."),
+        ("batch_size", "Examples in a step of SGD."),
+        ("lr", "Learning rate of SGD."),
+        ("momentum", "Momentum of SGD, below 1."),
+        ("proximal_mu", "Weight of FedProx's pull towards the received model."),
+        ("seed", "Fixes all that is random."),
+        (
+            "partition",
+            "How data is split: equal, dirichlet:ALPHA, shards:N or module:function.",
         ),
-    ],
+        (
+            "strategy",
+            "How updates become a model: fedavg, median, trimmed_mean or krum.",
+        ),
+        (
+            "deadline_s",
+            "Seconds a round may last before quorum suffices.",
+            "--deadline",
+        ),
+    )
 }
 """An experiment's settings that are options too; a YAML file may hold all of them."""
 
