@@ -141,7 +141,8 @@ class Nursery:
         if restart and status not in GIVEN_UP:
             pause = min(LONGEST_PAUSE_S, 2.0**child.ends - 1)
             self.due.append((time.monotonic() + pause, child.name, child.ends + 1))
-        said = last_line(Path(self.start.logs) / f"{child.name}.log")
+        line = last_line(Path(self.start.logs) / f"{child.name}.log")
+        said = line.partition(f" {child.name}: ")[2] or line  # less time and level
         _report(Ended(child.name, status, pause, said))
 
     def _pause(self) -> float | None:

@@ -75,7 +75,8 @@ class Runner:
         """Run the job to its end and write its results.
 
         Raises:
-            OperatorError: something cannot be started, or all clients have given up.
+            OperatorError: something cannot be started, or clients have given up and
+                too few are left.
             KeyboardInterrupt: a person or a signal asked for the end.
         """
         interrupt_on_sigterm()
@@ -161,11 +162,24 @@ class Runner:
             self._view.show(report, self._injected(pool))
             if is_over(report):
                 return report
-            if len(pool.given_up) >= self._job.settings.clients:
-                raise OperatorError(
-                    f"all clients have given up: {next(iter(pool.given_up.values()))}"
-                )
+            self._check_who_is_left(report, pool)
             time.sleep(max(LOOK_S, report.look_again_s))
+
+    def _check_who_is_left(self, report: Report, pool: ClientPool) -> None:
+        """End a run whose round cannot have its quorum any more.
+
+        Raises:
+            OperatorError: says why the first client gave up.
+        """
+        live, given_up = report.live, pool.given_up
+        needed = live.quorum - len(live.accepted) if live else 1
+        left = self._job.settings.clients - len(given_up)
+        if given_up and left < needed:
+            raise OperatorError(
+                f"{len(given_up)} of {self._job.settings.clients} clients have given "
+                f"up, the round needs {needed} more updates: "
+                f"{next(iter(given_up.values()))}"
+            )
 
     def _injected(self, pool: ClientPool) -> dict[str, int]:
         """Return the faults that were put in so far, by kind."""
