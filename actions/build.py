@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +63,14 @@ class BuildError(Exception):
     """The zips cannot be built; the text says what to do."""
 
 
-def build(target_name: str = "3.11") -> Path:
+def build(
+    target_name: str = "3.11", *, on_work: Callable[[], None] = lambda: None
+) -> Path:
     """Bring the zips of a target up to date, and return their folder.
+
+    Args:
+        target_name: one of `TARGETS`.
+        on_work: is called if there is something to do, before it is done.
 
     Raises:
         BuildError: uv is missing, or the wheels cannot be had.
@@ -76,6 +82,7 @@ def build(target_name: str = "3.11") -> Path:
     wanted = _fingerprint(target)
     if stamp.exists() and stamp.read_text() == wanted:
         return folder
+    on_work()
     with _unpacked(target) as (light, heavy):
         bases = {
             False: _write_base(light.with_suffix(".zip"), light),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,8 +29,11 @@ def build_actions(target: str) -> None:
     """
     from actions.build import build
 
+    def say() -> None:
+        sys.stderr.write("building the actions, which takes a few seconds once\n")
+
     with _told("actions"):
-        build(target)
+        build(target, on_work=say)
 
 
 def build_function(target: str) -> None:
