@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
-import time
 import zipfile
 from functools import cached_property
 from typing import Any
 
 import requests
+
+from tests.tools import wait_until
 
 ECHO = "def main(args):\n    return args\n"
 BOOM = "def main(args):\n    raise ValueError('boom')\n"
@@ -100,15 +101,20 @@ class OpenWhisk:
         """Invoke an action and wait for its record."""
         return self.post(f"actions/{name}", body, blocking="true", **query)
 
-    def record(self, activation_id: str, patience_s: float = 20) -> dict[str, Any]:
+    def record(self, activation_id: str) -> dict[str, Any]:
         """The record of an activation, once it is there with its logs."""
-        deadline = time.monotonic() + patience_s
-        while True:
+
+        def there() -> dict[str, Any] | None:
             answer = self.get(f"activations/{activation_id}")
-            if answer.status_code == 200:
-                return dict(answer.json())
-            assert time.monotonic() < deadline, answer.text
-            time.sleep(0.1)
+            return answer.json() if answer.status_code == 200 else None
+
+        return wait_until(there, f"activation {activation_id}", patience_s=20)
+
+    def latest(self, name: str) -> dict[str, Any]:
+        """The record of an action's latest activation, once there is one."""
+        query = {"name": name, "limit": 1}
+        (found,) = wait_until(lambda: self.get("activations", **query).json(), name)
+        return self.record(found["activationId"])
 
 
 def annotation(entity: dict[str, Any], key: str) -> Any:

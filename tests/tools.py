@@ -1,20 +1,91 @@
-"""Real tools for tests: on PATH, or built once into the project's cache folder."""
+"""Waiting for processes; real tools, from PATH or built once into the cache folder."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
+import signal
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
+import psutil
 import pytest
 
+Found = TypeVar("Found")
+
+PATIENCE_S = 300.0
 CACHE = Path(__file__).parents[1] / ".cache" / "tools"
 WSKDEPLOY = "github.com/apache/openwhisk-wskdeploy"
 # The module lists no release, so `go install ...@latest` finds nothing to install.
 WSKDEPLOY_VERSION = "v0.0.0-20241212232442-16acc805fe2c"
+
+
+# --- processes ------------------------------------------------------------------------
+
+
+def wait_until(
+    holds: Callable[[], Found],
+    what: str = "it",
+    *,
+    patience_s: float = PATIENCE_S,
+    pause_s: float = 0.05,
+) -> Found:
+    """What `holds` returns, once that is something."""
+    end = time.monotonic() + patience_s
+    while not (found := holds()):
+        assert time.monotonic() < end, f"not within {patience_s:.0f} s: {what}"
+        time.sleep(pause_s)
+    return found
+
+
+def lines_until(running: subprocess.Popen[str], pattern: str) -> list[str]:
+    """What a process says, up to the first line that begins with a pattern.
+
+    Of what it says on standard error, where its output is not at hand.
+    """
+    said = []
+    for line in running.stdout or running.stderr:
+        said.append(line.rstrip("\n"))
+        if re.match(pattern, line):
+            return said
+    errors = running.stderr.read() if running.stderr else ""
+    raise AssertionError("\n".join([f"no line was {pattern!r}:", *said, errors]))
+
+
+def interrupt(
+    running: subprocess.Popen[str], number: signal.Signals = signal.SIGINT
+) -> tuple[str, str]:
+    """End a process as Control-C does, or another signal; return what it still said."""
+    running.send_signal(number)
+    return running.communicate(timeout=120)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs; a dead one that nobody has buried yet doesn't."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+# --- tools ----------------------------------------------------------------------------
+
+
+def once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """A folder that is filled by whoever asks first; parallel test workers wait."""
+    done = folder / "done"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            make(folder)
+            done.touch()
+    return folder
 
 
 def missing(what: str) -> NoReturn:
@@ -24,36 +95,30 @@ def missing(what: str) -> NoReturn:
     pytest.skip(what)
 
 
-def wskdeploy() -> Path:
-    """The real wskdeploy, built from its Go module the first time it is asked for."""
-    folder = CACHE / f"wskdeploy-{WSKDEPLOY_VERSION}"
-    binary = folder / "wskdeploy"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # parallel test workers build it once
-        if not binary.exists():
-            build_wskdeploy(folder, binary)
-    return binary
-
-
-def build_wskdeploy(folder: Path, binary: Path) -> None:
-    """Compile wskdeploy, about 45 seconds of work."""
-    if shutil.which("go") is None:
-        missing("wskdeploy is built with Go, which is not on PATH")
-    (folder / "go.mod").write_text(
-        f"module tools\n\ngo 1.24\n\nrequire {WSKDEPLOY} {WSKDEPLOY_VERSION}\n"
+def made_by(name: str, *arguments: str, cwd: Path | None = None, **values: str) -> None:
+    """Run a tool of PATH that makes another one; keywords are variables for it."""
+    tool = shutil.which(name)
+    if tool is None:
+        missing(f"{name} is not on PATH")
+    done = subprocess.run(
+        [tool, *arguments],
+        cwd=cwd,
+        env={**os.environ, **values},
+        capture_output=True,
+        text=True,
     )
-    fresh = binary.with_suffix(".new")
-    command = ["go", "build", "-mod=mod", "-o", str(fresh), WSKDEPLOY]
-    built = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if built.returncode != 0:
-        missing(f"wskdeploy can't be built: {built.stderr[-500:]}")
-    fresh.rename(binary)
+    if done.returncode != 0:
+        missing(f"{name} {arguments[0]} failed: {done.stderr[-500:]}")
 
 
-def wsk() -> str:
-    """The real wsk, which can't be built from its module; only from PATH."""
-    found = shutil.which("wsk")
-    if found is None:
-        pytest.skip("wsk is not on PATH; it comes from the OpenWhisk release page")
-    return found
+def wskdeploy() -> Path:
+    """The real wskdeploy, built from its Go module the first time: some 45 s."""
+
+    def make(folder: Path) -> None:
+        (folder / "go.mod").write_text(
+            f"module tools\n\ngo 1.24\n\nrequire {WSKDEPLOY} {WSKDEPLOY_VERSION}\n"
+        )
+        binary = str(folder / "wskdeploy")
+        made_by("go", "build", "-mod=mod", "-o", binary, WSKDEPLOY, cwd=folder)
+
+    return once(CACHE / f"wskdeploy-{WSKDEPLOY_VERSION}", make) / "wskdeploy"

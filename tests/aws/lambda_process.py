@@ -18,6 +18,7 @@ import requests
 
 from fedwhisk.database import free_port
 from tests.aws import tools
+from tests.tools import wait_until
 
 HANDLER = "fedcore.adapters.aws_lambda.handler"
 INVOCATIONS = "/2015-03-31/functions/function/invocations"
@@ -66,11 +67,7 @@ class Lambda:
                 stdout=log,
                 stderr=log,
             )
-        end = time.monotonic() + READY_S
-        while not self._listens():
-            assert self._process.poll() is None, self.said()
-            assert time.monotonic() < end, self.said()
-            time.sleep(0.05)
+        wait_until(self._listens, f"the emulator, see {self._log}", patience_s=READY_S)
 
     def crash(self) -> None:
         """Call twice at once, which ends the emulator (see `fedclient.emulator`)."""
@@ -129,5 +126,6 @@ class Lambda:
         }
 
     def _listens(self) -> bool:
+        assert self._process.poll() is None, self.said()
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0

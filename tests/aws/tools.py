@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import platform
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from actions.build import HERE, build_function
-from tests.tools import CACHE, missing
+from tests.tools import CACHE, made_by, missing, once
 
 RIE = "aws-sam-cli==1.170.0"
 RIE_IN_WHEEL = "samcli/local/rapid/aws-lambda-rie-{machine}"
@@ -35,13 +32,13 @@ def emulator() -> Path:
 
     def make(folder: Path) -> None:
         wheel = folder / "wheel"
-        _uv("pip", "install", "--no-deps", "--target", str(wheel), RIE)
+        made_by("uv", "pip", "install", "--no-deps", "--target", str(wheel), RIE)
         binary = wheel / RIE_IN_WHEEL.format(machine=machine)
         shutil.copy(binary, folder / "aws-lambda-rie")
         (folder / "aws-lambda-rie").chmod(0o755)
         shutil.rmtree(wheel)
 
-    return _once(RIE, make) / "aws-lambda-rie"
+    return once(CACHE / RIE, make) / "aws-lambda-rie"
 
 
 def runtime() -> Path:
@@ -49,57 +46,29 @@ def runtime() -> Path:
 
     def make(folder: Path) -> None:
         target = ["--target", str(folder / "packages")]
-        _uv("pip", "install", "--python", sys.executable, *target, RIC)
+        made_by("uv", "pip", "install", "--python", sys.executable, *target, RIC)
 
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return _once(f"{RIC}-{version}", make) / "packages"
+    return once(CACHE / f"{RIC}-{version}", make) / "packages"
 
 
 def cfn_lint() -> Path:
     """The real cfn-lint, in an environment of its own: it brings a good deal along."""
 
     def make(folder: Path) -> None:
-        _uv("venv", "--quiet", "--python", sys.executable, str(folder / "venv"))
-        python = folder / "venv" / "bin" / "python"
-        _uv("pip", "install", "--python", str(python), CFN_LINT)
+        venv = folder / "venv"
+        made_by("uv", "venv", "--quiet", "--python", sys.executable, str(venv))
+        python = str(venv / "bin" / "python")
+        made_by("uv", "pip", "install", "--python", python, CFN_LINT)
 
-    return _once(CFN_LINT, make) / "venv" / "bin" / "cfn-lint"
+    return once(CACHE / CFN_LINT, make) / "venv" / "bin" / "cfn-lint"
 
 
 def osls() -> Path:
     """The real osls, the open fork of the Serverless Framework."""
 
     def make(folder: Path) -> None:
-        npm = shutil.which("npm")
-        if npm is None:
-            missing("osls is installed by npm, which is not on PATH")
         quiet = ["--no-audit", "--no-fund", "--loglevel", "error"]
-        _run(npm, "install", "--prefix", str(folder), *quiet, OSLS)
+        made_by("npm", "install", "--prefix", str(folder), *quiet, OSLS)
 
-    return _once(OSLS, make) / "node_modules" / ".bin" / "osls"
-
-
-def _once(name: str, make: Callable[[Path], None]) -> Path:
-    """Make a tool's folder; parallel test workers make it once."""
-    folder = CACHE / name.replace("==", "-")
-    done = folder / "done"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            make(folder)
-            done.touch()
-    return folder
-
-
-def _uv(*arguments: str) -> None:
-    uv = shutil.which("uv")
-    if uv is None:
-        missing("AWS's pieces are installed by uv, which is not on PATH")
-    _run(uv, *arguments)
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        missing(f"{' '.join(command[:3])} failed: {done.stderr[-500:]}")
+    return once(CACHE / OSLS, make) / "node_modules" / ".bin" / "osls"

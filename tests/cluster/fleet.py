@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.tools import wait_until
 
 CHART = Path(__file__).parents[2] / "helm" / "fl-clients"
 RELEASE = "fl-clients"
@@ -24,15 +25,7 @@ def run(*command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def until(wanted: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """Return the first true value of `wanted`."""
-    end = time.monotonic() + patience_s
-    while time.monotonic() < end:
-        found = wanted()
-        if found:
-            return found
-        time.sleep(1)
-    raise AssertionError(f"not within {patience_s:.0f} s: {what}")
+until = partial(wait_until, patience_s=PATIENCE_S, pause_s=1)
 
 
 class Fleet:

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from tests.tools import interrupt, lines_until
+
 SECRET = b"a secret of the tests on a cluster"
 COMMAND = (sys.executable, "-m", "fedwhisk")
 
@@ -38,18 +40,11 @@ class Server:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert self._process.stdout is not None
-        said = []
-        for line in self._process.stdout:
-            if line.startswith("ready"):
-                return
-            said.append(line)
-        raise AssertionError(f"fedwhisk up did not come up: {''.join(said)}")
+        lines_until(self._process, "ready")
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.communicate(timeout=120)
+            interrupt(self._process, signal.SIGTERM)
             self._process = None
 
     def fedwhisk(self, *arguments: str) -> str:

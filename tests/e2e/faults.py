@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -36,24 +35,24 @@ from fedwhisk.host.settings import GUEST_AUTH
 from fedwhisk.operator import Operator
 from fedwhisk.pool import ClientPool
 from fedwhisk.pool_messages import Start
-from tests.e2e.proxy import PATIENCE_S, Proxy
+from tests.e2e.proxy import Proxy
 from tests.openwhisk import OpenWhisk
+from tests.tools import lines_until, wait_until
 
 SECRET = b"a secret of thirty-two bytes or more"
 WALK = "tests.e2e.walk"
 
 
-def wait_until(holds: Callable[[], Any], what: str = "it") -> Any:
-    """What `holds` returns, once that is something."""
-    end = time.monotonic() + PATIENCE_S
-    while not (found := holds()):
-        assert time.monotonic() < end, f"{what} did not come about"
-        time.sleep(0.05)
-    return found
-
-
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
+
+
+def stop(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+
+
+def go_on(pid: int) -> None:
+    os.kill(pid, signal.SIGCONT)
 
 
 class Deployment:
@@ -108,13 +107,7 @@ class Deployment:
                 stderr=log,
                 text=True,
             )
-        said = {}
-        for line in self._host.stdout:
-            if line.startswith("ready"):
-                break
-            word, _, value = line.strip().partition("  ")
-            said[word] = value
-        self.host_link.target = port_of(said["API host"])
+        self.host_link.target = port_of(addresses(self._host)["API host"])
 
     def kill_host(self) -> None:
         self._host.kill()
@@ -142,6 +135,13 @@ class Deployment:
         return f"http://127.0.0.1:{self.host_link.port}/api/v1/web/guest/fedwhisk"
 
     @property
+    def direct_url(self) -> str:
+        """Where the actions are, past the proxy."""
+        return self.base_url.replace(
+            str(self.host_link.port), str(self.host_link.target)
+        )
+
+    @property
     def whisk(self) -> OpenWhisk:
         """The host's REST API, past the proxies."""
         return OpenWhisk(f"http://127.0.0.1:{self.host_link.target}", GUEST_AUTH)
@@ -156,11 +156,17 @@ class Deployment:
     @contextmanager
     def operator(self) -> Iterator[Operator]:
         """An operator, past the clients' proxy."""
-        url = self.base_url.replace(
-            str(self.host_link.port), str(self.host_link.target)
-        )
-        with Operator(url, SECRET) as operator:
+        with Operator(self.direct_url, SECRET) as operator:
             yield operator
+
+
+def addresses(up: subprocess.Popen[str]) -> dict[str, str]:
+    """The URLs and tokens that `fedwhisk up` prints, by their names, once it is up."""
+    found = {}
+    for line in lines_until(up, "ready"):
+        name, _, value = line.strip().partition("  ")
+        found[name] = value.strip()
+    return found
 
 
 def port_of(url: str) -> int:
@@ -177,14 +183,16 @@ class Federation:
     folder: Path
     pool: ClientPool
 
-    def hold(self, index: int | None = None) -> None:
-        """Let all clients, or one, train for ever from now on."""
-        (self.folder / ("hold" if index is None else f"hold-{index}")).touch()
+    @contextmanager
+    def held(self) -> Iterator[dict[int, int]]:
+        """Let trainings end no sooner than this; yield who trains for round 1."""
+        (self.folder / "hold").touch()
+        yield self.training(1)
+        self.release()
 
     def release(self) -> None:
         """Let trainings end."""
-        for held in self.folder.glob("hold*"):
-            held.unlink()
+        (self.folder / "hold").unlink(missing_ok=True)
 
     def training(self, number: int) -> dict[int, int]:
         """Process ids by index of those that have begun to train for a round."""
@@ -199,16 +207,22 @@ class Federation:
             return operator.report(self.name)
 
     def wait_for_version(self, number: int) -> Report:
-        return self._wait(lambda report: report.version >= number)
+        return self.wait(lambda report: report.version >= number)
 
     def finish(self) -> Report:
-        report = self._wait(lambda report: report.state not in ("enrolling", "running"))
+        report = self.wait(lambda report: report.state not in ("enrolling", "running"))
         assert (report.state, report.reason) == ("finished", None)
         self.check_as_if_undisturbed()
         return report
 
-    def _wait(self, holds: Callable[[Report], bool]) -> Report:
-        return wait_until(lambda: (r := self.report()) and holds(r) and r, self.name)
+    def wait(self, holds: Callable[[Report], Any]) -> Report:
+        """The first report of which that holds."""
+
+        def there() -> Report | None:
+            report = self.report()
+            return report if holds(report) else None
+
+        return wait_until(there, self.name, pause_s=0.2)
 
     def check_as_if_undisturbed(self) -> None:
         """Each round is there once, and each version the mean of what it accepted."""

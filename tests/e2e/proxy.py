@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import psutil
 
-PATIENCE_S = 300
+from tests.tools import PATIENCE_S
+
 PIECE = 64 * 1024
 OVERLAP = 512  # a pattern may lie across two pieces, if it is no longer than this
 

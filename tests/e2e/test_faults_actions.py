@@ -9,8 +9,8 @@ import requests
 from fedcore import tokens
 from fedwhisk.host.settings import MEBIBYTE
 from fedwhisk.platform import PROJECT
-from tests.e2e.faults import SECRET, federation, kill, wait_until
-from tests.e2e.test_faults_processes import stop
+from tests.e2e.faults import SECRET, federation, kill, stop
+from tests.tools import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -84,11 +84,9 @@ def test_a_broken_action_is_waited_for_until_it_is_mended(
     path = f"actions/fedwhisk/{name}"
     whole = deployment.whisk.get(path, code="false").json()["exec"]
     with federation(deployment, f"broken-{name.replace('_', '-')}") as running:
-        running.hold()
-        running.training(1)
-        broken = {"exec": {"kind": whole["kind"], "code": code}}
-        assert deployment.whisk.put(path, broken).status_code == 200
-        running.release()
+        with running.held():
+            broken = {"exec": {"kind": whole["kind"], "code": code}}
+            assert deployment.whisk.put(path, broken).status_code == 200
         wait_until(lambda: failures(deployment, name), f"a failure of {name}")
         zipped = (PROJECT / "build" / "actions" / "local" / f"{name}.zip").read_bytes()
         mended = {**whole, "code": base64.b64encode(zipped).decode(), "binary": True}

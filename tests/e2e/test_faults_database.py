@@ -3,19 +3,21 @@
 import os
 import subprocess
 
+import msgspec
 import pytest
 
 from fedclient.api import Actions
 from fedclient.membership import Membership
 from fedclient.tasks import Place, Work
 from fedclient.transport import HttpTransport
-from fedcore import codec, messages, tokens
+from fedcore import messages, tokens
 from fedcore.documents import RoundState
 from fedcore.store.mongo import MongoDatabase
 from fedcore.store.store import Place as ChunkPlace
 from tests.e2e import walk
-from tests.e2e.faults import SECRET, WALK, Deployment, federation, wait_until
-from tests.tools import missing
+from tests.e2e.faults import SECRET, WALK, Deployment, federation
+from tests.fedcore.world import update_requests
+from tests.tools import missing, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -37,19 +39,10 @@ class Alone:
     def update(self, number: int, model: bytes) -> None:
         """Send an update, and return as soon as it is acknowledged."""
         update = walk.SMALL.train(model, None, Work(self._work, number))
-        checksum = codec.sha256(update.model)
-        request = messages.SubmitUpdate(
-            experiment=self._here.experiment,
-            client=self._here.index,
-            round=number,
-            upload=codec.upload_id(number, [checksum]),
-            chunk=0,
-            chunks=1,
-            hash=checksum,
-            data=codec.encode(update.model),
-            examples=update.examples,
-            layout=walk.SMALL.layout if number == 0 else None,
-        )
+        layout, examples = walk.SMALL.layout, update.examples
+        (fields,) = update_requests(number, update.model, layout, examples)
+        here = {"experiment": self._here.experiment, "client": self._here.index}
+        request = msgspec.convert(here | fields, messages.SubmitUpdate)
         answer = self._here.call("submit_update", request, messages.Submitted)
         assert answer.accepted
 
@@ -102,10 +95,8 @@ def test_a_full_disk_halts_a_run_and_a_freed_one_lets_it_go_on(
         Deployment(tmp_path, small_disk / "data") as deployment,
         federation(deployment, "full", "CHUNKS_3", rounds=2) as running,
     ):
-        running.hold()
-        running.training(1)
-        fill(ballast)
-        running.release()
+        with running.held():
+            fill(ballast)
         wait_until(lambda: "database" in trouble(running.folder), "trouble")
         ballast.unlink()
         deployment.kill_database()  # it may have ended by itself

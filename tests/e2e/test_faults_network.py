@@ -12,24 +12,18 @@ pytestmark = pytest.mark.e2e
 
 def asked(deployment: Deployment) -> requests.Response:
     """The answer to somebody whom only the database could know."""
-    past_the_proxy = deployment.base_url.replace(
-        str(deployment.host_link.port), str(deployment.host_link.target)
-    )
+    url = f"{deployment.direct_url}/check_in"
     body = {"experiment": "any", "client": 0}
     headers = {"X-Fed-Token": "nobody's"}
-    return requests.post(
-        f"{past_the_proxy}/check_in", json=body, headers=headers, timeout=60
-    )
+    return requests.post(url, json=body, headers=headers, timeout=60)
 
 
 def test_clients_that_are_cut_off_come_back(deployment) -> None:
     link = deployment.host_link
     with federation(deployment, "cut-off") as running:
         link.delay_s = 0.1
-        running.hold()
-        running.training(1)
-        link.cut()
-        running.release()
+        with running.held():
+            link.cut()
         time.sleep(3)  # all of them have something to say, and nobody hears it
         link.mend()
         running.wait_for_version(2)
@@ -62,10 +56,8 @@ def test_a_database_that_is_away_for_ten_seconds_is_waited_for(deployment) -> No
     link = deployment.database_link
     with federation(deployment, "away") as running:
         link.delay_s = 0.02
-        running.hold()
-        running.training(1)
-        link.cut()
-        running.release()
+        with running.held():
+            link.cut()
         gone = time.monotonic()
         answer = asked(deployment)
         assert answer.status_code == 503

@@ -1,31 +1,19 @@
 """Processes of a federation that die, or stand still, and what becomes of it."""
 
-import os
-import signal
-
-import psutil
 import pytest
 
-from tests.e2e.faults import federation, kill, wait_until
+from tests.e2e.faults import federation, go_on, kill, stop
+from tests.tools import runs, wait_until
 
 pytestmark = pytest.mark.e2e
 
 
-def stop(pid: int) -> None:
-    os.kill(pid, signal.SIGSTOP)
-
-
-def go_on(pid: int) -> None:
-    os.kill(pid, signal.SIGCONT)
-
-
 def test_a_client_killed_while_training_trains_again(deployment) -> None:
     with federation(deployment, "killed-training") as running:
-        running.hold()
-        index, pid = running.training(1).popitem()
-        kill(pid)
-        wait_until(lambda: running.training(1)[index] != pid, "another training")
-        running.release()
+        with running.held() as at_work:
+            index, pid = at_work.popitem()
+            kill(pid)
+            wait_until(lambda: running.training(1)[index] != pid, "another training")
         report = running.finish()
     assert [each.attempts for each in report.rounds] == [1, 1, 1, 1]
     assert not any(each.late or each.refused for each in report.rounds)
@@ -51,12 +39,10 @@ def test_a_client_killed_while_uploading_sends_the_same_update_again(
 
 def test_a_killed_host_leaves_nothing_undone(deployment) -> None:
     with federation(deployment, "killed-host") as running:
-        running.hold()
-        running.training(1)
-        actions = deployment.action_processes()
-        deployment.kill_host()
-        wait_until(lambda: not any(map(psutil.pid_exists, actions)), "the actions' end")
-        running.release()
+        with running.held():
+            actions = deployment.action_processes()
+            deployment.kill_host()
+            wait_until(lambda: not any(map(runs, actions)), "the actions' end")
         deployment.start_host()
         running.finish()
 
@@ -78,10 +64,9 @@ def test_action_processes_killed_all_the_time_delay_a_run_and_no_more(
 
 def test_a_killed_database_that_starts_again_has_lost_nothing(deployment) -> None:
     with federation(deployment, "killed-database") as running:
-        running.hold()
-        running.training(1)
-        deployment.kill_database()
-        running.release()  # updates come while nobody can take them
+        with running.held():
+            deployment.kill_database()
+        # Updates come while nobody can take them.
         deployment.start_database()
         running.wait_for_version(2)
         deployment.kill_database()  # in the middle of whatever comes next
@@ -109,11 +94,10 @@ def test_a_client_that_sleeps_past_the_deadline_is_late_and_harms_nobody(
     deployment,
 ) -> None:
     with federation(deployment, "late", deadline_s=2, quorum=0.5) as running:
-        running.hold()
-        wait_until(lambda: len(running.training(1)) == 2, "both trainings")
-        index, pid = running.training(1).popitem()
-        stop(pid)
-        running.release()
+        with running.held():
+            wait_until(lambda: len(running.training(1)) == 2, "both trainings")
+            index, pid = running.training(1).popitem()
+            stop(pid)
         running.wait_for_version(1)
         go_on(pid)
         report = running.finish()
@@ -123,9 +107,8 @@ def test_a_client_that_sleeps_past_the_deadline_is_late_and_harms_nobody(
 def test_a_round_below_its_quorum_is_tried_again(deployment) -> None:
     settings = {"deadline_s": 1, "quorum": 1.0, "attempts": 100}
     with federation(deployment, "attempts", rounds=1, **settings) as running:
-        running.hold()
-        wait_until(lambda: (live := running.report().live) and live.attempt > 1)
-        running.release()
+        with running.held():
+            running.wait(lambda report: report.live and report.live.attempt > 1)
         report = running.finish()
     assert report.rounds[1].attempts > 1
     assert report.rounds[1].updates == 2

@@ -1,7 +1,6 @@
 """`fedwhisk export --all` and `import`: an experiment goes on in another database."""
 
 import json
-import signal
 
 import pytest
 
@@ -10,7 +9,7 @@ from fedcore.settings import ExperimentSettings
 from tests.e2e import walk
 from tests.e2e.conftest import SMALL, Machine
 from tests.e2e.faults import replay
-from tests.e2e.test_run import wait_for
+from tests.tools import interrupt, lines_until
 
 pytestmark = pytest.mark.e2e
 
@@ -32,9 +31,8 @@ def machines(tmp_path) -> list[Machine]:
 def test_an_experiment_goes_on_in_another_database_to_the_same_bytes(machines) -> None:
     here, there = machines
     running = here.start("run", "--port", "0", *SMALL, *SETTINGS)
-    wait_for(here, lambda line: line.startswith("round 2 closed"), running)
-    running.send_signal(signal.SIGINT)
-    running.communicate(timeout=60)
+    lines_until(running, "round 2 closed")
+    interrupt(running)
     file = here.folder / "moved.fed"
     _, err = here.call("export", NAME, "--all", str(file), code=1)
     assert "moved is running: stop it first (fedwhisk stop moved)" in err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -121,11 +120,7 @@ def test_the_sweep_moves_rounds_on_as_the_namespaces_owner(
 
 def latest_result(whisk: OpenWhisk, name: str) -> dict[str, Any]:
     """The result of an action's latest activation, once there is one."""
-    deadline = time.monotonic() + 60
-    while not (found := whisk.get("activations", name=name, limit=1).json()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    record = whisk.record(found[0]["activationId"])
+    record = whisk.latest(name)
     assert record["response"]["success"], record
     result: dict[str, Any] = record["response"]["result"]
     return result

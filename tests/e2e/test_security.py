@@ -12,8 +12,8 @@ from fedcore.errors import Forbidden, TooManyEnrolments
 from fedcore.store.mongo import MongoDatabase
 from fedwhisk.database import EmbeddedDatabase
 from tests.e2e.conftest import Machine
+from tests.e2e.faults import addresses
 from tests.fedcore.world import World, members_of, open_round_1
-from tests.security.test_revocation import revoke
 
 pytestmark = pytest.mark.e2e
 
@@ -23,23 +23,12 @@ def call(url: str, action: str, token: str, **fields: object) -> requests.Respon
     return requests.post(f"{url}/{action}", json=fields, headers=headers, timeout=60)
 
 
-def listening(up) -> str:
-    """The URL of the actions, once `fedwhisk up` says that it is ready."""
-    url = ""
-    for line in up.stdout:
-        word, _, value = line.strip().partition("  ")
-        url = value.strip() if word == "actions" else url
-        if line.startswith("ready"):
-            return url
-    raise AssertionError(up.stderr.read())
-
-
 def test_named_tokens_enrol_and_one_client_is_revoked_and_let_in_again(
     machine: Machine,
 ) -> None:
     with machine.start("up", "--port", "0") as up:
         try:
-            url = listening(up)
+            url = addresses(up)["actions"]
             config = machine.folder / "named.yaml"
             config.write_text("enrolment: named\nclients: 2\nper_round: 1\n")
             machine.call("start", "--experiment", "wards", "--config", str(config))
@@ -98,7 +87,7 @@ def test_the_writes_of_revocation_and_enrolment_mean_the_same_in_a_database(
     first, *others = members_of(world, open_round_1(world, 5))
     name = f"c{first.index}"
     first.submit(1, 1000.0, 1000.0)
-    revoke(world, name)
+    world.revoke(name)
     assert (world.live["accepted"], [*world.live["refused"]]) == ([], [name[1:]])
     with pytest.raises(Forbidden):
         first.check_in()
@@ -106,7 +95,7 @@ def test_the_writes_of_revocation_and_enrolment_mean_the_same_in_a_database(
         member.submit(1, 1.0, 1.0)
     world.advance()
     assert world.model(1) == [1.0, 1.0]
-    revoke(world, name, undo=True)
+    world.revoke(name, undo=True)
     assert first.check_in()["kind"] in ("train", "wait")
 
     world.start("few", clients=5, per_round=2, enrolments_per_minute=2)

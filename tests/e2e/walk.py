@@ -1,8 +1,8 @@
 """A learning task that needs no torch, so that many small federations run quickly.
 
 A client's training adds a seeded random step to the model, and goes on while a file
-`hold` or `hold-<client>` lies in the data folder. A file `training-<round>-<client>`
-says that it has begun, and in which process.
+`hold` lies in the data folder. A file `training-<round>-<client>` says that it has
+begun, and in which process.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -49,9 +48,6 @@ class Walk:
     ) -> Score:
         return Score(0.5, float(np.frombuffer(model, "<f4").std()), 10)
 
-    def predict(self, model: bytes, image: Path) -> Any:
-        raise NotImplementedError
-
     def _draw(self, purpose: str, *place: int) -> bytes:
         generator = np.random.default_rng(streams.seed(f"walk {purpose}", *place))
         count = parameter_count(self.layout)
@@ -64,7 +60,7 @@ def linger(folder: Path, work: Work) -> None:
     told = folder / f"training-{work.round}-{index}"
     told.with_suffix(".new").write_text(str(os.getpid()))
     told.with_suffix(".new").replace(told)
-    while any((folder / name).exists() for name in ("hold", f"hold-{index}")):
+    while (folder / "hold").exists():
         work.between()
         time.sleep(0.02)
 

@@ -16,6 +16,7 @@ from fedclient.transport import Message, Reply
 from fedcore import codec, messages
 from fedcore.settings import ExperimentSettings
 from tests.fedclient.scripted import Server, chunk, ok, ours
+from tests.tools import interrupt, lines_until
 
 Make = Callable[..., Path]
 FEW = {"clients": 2, "per_round": 1, "epochs": 1}
@@ -89,12 +90,8 @@ def test_a_signal_ends_a_client_while_it_trains(
     folder = make_npz("mnist", (28, 28))
     server.answer = lambda message: subscribed(train(), epochs=100_000)
     client = start(server, folder)
-    assert client.stderr is not None
-    for line in client.stderr:
-        if "training from version 0" in line:
-            break
-    client.send_signal(number)
-    _, log = client.communicate(timeout=60)
+    lines_until(client, ".*training from version 0")
+    _, log = interrupt(client, number)
     assert client.returncode == 128 + signal.SIGTERM
     assert "ended by a signal" in log
     assert [m.action for m in server.requests] == ["subscribe"]
@@ -111,8 +108,7 @@ def test_a_signal_ends_a_client_while_it_waits(server: Server, make_npz: Make) -
     server.answer = answer
     client = start(server, make_npz("mnist", (28, 28)))
     assert asked.wait(60)
-    client.send_signal(signal.SIGTERM)
-    client.communicate(timeout=60)
+    interrupt(client, signal.SIGTERM)
     assert client.returncode == 128 + signal.SIGTERM
 
 

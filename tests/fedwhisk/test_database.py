@@ -2,9 +2,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
@@ -12,6 +10,7 @@ from pymongo.write_concern import WriteConcern
 
 from fedwhisk.database import EmbeddedDatabase, answers, free_port
 from fedwhisk.errors import OperatorError
+from tests.tools import runs, wait_until
 
 PARENT = """
 import sys, time
@@ -39,15 +38,7 @@ def numbers(url):
 
 
 def wait_until_gone(pid: int) -> None:
-    for _ in range(200):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"process {pid} is still there")
+    wait_until(lambda: not runs(pid), f"the end of process {pid}", patience_s=20)
 
 
 def test_it_answers_when_it_is_ready(database) -> None:

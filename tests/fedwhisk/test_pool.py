@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from fedcore.settings import ExperimentSettings
 from fedwhisk.errors import OperatorError
 from fedwhisk.pool import ClientPool
 from fedwhisk.pool_messages import Start
+from tests.tools import wait_until
 
 STOP = {"kind": "stop", "reason": "finished"}
 WAIT = {"kind": "wait", "retry_after": 600}
@@ -73,15 +73,7 @@ class Federation:
         self.server.server_close()
 
     def wait_for(self, count: int) -> None:
-        wait_until(lambda: len(self.names) >= count)
-
-
-def wait_until(holds) -> None:
-    for _ in range(600):
-        if holds():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it did not come to pass")
+        wait_until(lambda: len(self.names) >= count, f"{count} enrolments")
 
 
 def start_of(url, folder, count=2) -> Start:
@@ -133,7 +125,7 @@ def pool(tmp_path):
 def test_clients_end_when_their_experiment_is_over(pool, tmp_path) -> None:
     with Federation(STOP) as federation:
         pool.start(start_of(federation.url, tmp_path, count=4))
-        wait_until(lambda: len(hear(pool).done) == 4)
+        wait_until(lambda: len(hear(pool).done) == 4, "four who are done")
         pool.stop()
     assert sorted(federation.names) == [f"client-{n}" for n in range(4)]
     assert pool.calls == {"subscribe": 4}
@@ -162,7 +154,7 @@ def test_no_client_outlives_a_parent_that_is_killed(tmp_path) -> None:
             federation.wait_for(2)
             assert len(processes_of(tmp_path)) == 3
             parent.kill()
-            wait_until(lambda: not processes_of(tmp_path))
+            wait_until(lambda: not processes_of(tmp_path), "everybody's end")
 
 
 def test_data_that_is_missing_is_a_clear_error(tmp_path) -> None:

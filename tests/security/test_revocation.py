@@ -6,20 +6,13 @@ import pytest
 
 from fedcore import roster
 from fedcore.errors import Forbidden, UnknownClient
-from fedcore.handlers import revoke_client
 from tests.fedcore.world import (
-    OPERATOR,
     Member,
     World,
     finish,
     members_of,
     open_round_1,
 )
-
-
-def revoke(world: World, name: str, *, undo: bool = False) -> dict:
-    fields = {"experiment": "exp", "name": name, "undo": undo}
-    return world.call(revoke_client.ACTION, fields, OPERATOR)
 
 
 @pytest.fixture
@@ -39,38 +32,38 @@ def test_a_revoked_client_is_refused_from_then_on_until_that_is_undone(
     world, cohort
 ) -> None:
     name = f"c{cohort[0].index}"
-    assert revoke(world, name)["revoked"] is True
+    assert world.revoke(name)["revoked"] is True
     for call in (cohort[0].check_in, lambda: cohort[0].submit(1, 1.0, 1.0)):
         with pytest.raises(Forbidden, match="has been revoked"):
             call()
     with pytest.raises(Forbidden, match="has been revoked"):
         world.enrol(name)
-    assert revoke(world, name, undo=True)["revoked"] is False
+    assert world.revoke(name, undo=True)["revoked"] is False
     assert cohort[0].check_in()["kind"] == "train"
     assert cohort[0].submit(1, 1.0, 1.0)["accepted"] is True
 
 
 def test_its_name_and_its_place_stay_its_own(world, cohort) -> None:
-    revoke(world, "c0")
+    world.revoke("c0")
     assert world.report()["enrolled"] == 5
     assert world.report()["clients"][0]["revoked"] is True
-    revoke(world, "c0", undo=True)
+    world.revoke("c0", undo=True)
     assert world.enrol("c0").index == 0
 
 
 def test_revoking_twice_is_once_and_so_is_undoing(world, cohort) -> None:
     for undo in (False, False, True, True):
-        assert revoke(world, "c1", undo=undo)["revoked"] is not undo
+        assert world.revoke("c1", undo=undo)["revoked"] is not undo
 
 
 def test_whom_nobody_knows_nobody_can_revoke(world) -> None:
     with pytest.raises(UnknownClient, match="no client of 'exp' is called 'x'"):
-        revoke(world, "x")
+        world.revoke("x")
 
 
 def test_its_update_goes_from_a_round_that_still_trains(world, cohort) -> None:
     cohort[0].submit(1, 1000.0, 1000.0)
-    revoke(world, f"c{cohort[0].index}")
+    world.revoke(f"c{cohort[0].index}")
     live = world.live
     assert live["accepted"] == []
     assert live["refused"] == {str(cohort[0].index): roster.REVOKED}
@@ -84,7 +77,7 @@ def test_its_update_stays_in_a_frozen_set_which_never_changes(world, cohort) -> 
     for member in cohort:
         member.submit(1, 2.0, 2.0)
     assert world.live["state"] == "frozen"
-    revoke(world, f"c{cohort[0].index}")
+    world.revoke(f"c{cohort[0].index}")
     assert len(world.live["accepted"]) == 4
     world.advance()
     assert world.report()["rounds"][1]["updates"] == 4
@@ -94,7 +87,7 @@ def test_a_round_does_not_wait_for_it(world, cohort) -> None:
     for member in cohort[1:]:
         member.submit(1, 1.0, 1.0)
     assert world.live["state"] == "training"
-    revoke(world, f"c{cohort[0].index}")
+    world.revoke(f"c{cohort[0].index}")
     world.advance()
     assert world.live["round"] == 2
 
@@ -103,7 +96,7 @@ def test_it_is_not_drawn_while_it_is_out_and_the_experiment_ends_without_it() ->
     world = World()
     world.start(clients=5, per_round=4, rounds=6)
     members = world.enrol_all(5)
-    revoke(world, "c2")
+    world.revoke("c2")
     world.advance()
     for member in members_of(world, members):
         member.submit(0, 1.0, 2.0)
@@ -124,7 +117,7 @@ def test_an_update_that_was_let_in_before_does_not_count_afterwards(
 
     def revoked_meanwhile(experiment, number, update) -> None:
         genuine(experiment, number, update)
-        revoke(world, f"c{cohort[0].index}")
+        world.revoke(f"c{cohort[0].index}")
 
     monkeypatch.setattr(store, "add_update", revoked_meanwhile)
     answer = cohort[0].submit(1, 1000.0, 1000.0)
@@ -146,7 +139,7 @@ def test_a_round_that_freezes_meanwhile_is_looked_at_again(
         return genuine(write)
 
     monkeypatch.setattr(store, "apply", frozen_meanwhile)
-    assert revoke(world, f"c{cohort[0].index}")["revoked"] is True
+    assert world.revoke(f"c{cohort[0].index}")["revoked"] is True
     assert len(world.live["accepted"]) == 4
 
 
@@ -165,14 +158,14 @@ def test_an_experiment_without_a_client_left_fails_and_goes_on_with_those_let_in
     for member in members_of(world, members):
         member.submit(1, 3.0, 3.0)
     for member in members:
-        revoke(world, f"c{member.index}")
+        world.revoke(f"c{member.index}")
     world.advance()
     assert (world.live["round"], world.live["cohort"]) == (2, [])
     past_the_deadline(world)
     past_the_deadline(world)
     assert world.report()["state"] == "failed"
     for member in members:
-        revoke(world, f"c{member.index}", undo=True)
+        world.revoke(f"c{member.index}", undo=True)
     world.resume(**settings)
     members[0].check_in()
     past_the_deadline(world)

@@ -4,15 +4,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from fedwhisk.host.settings import GUEST_AUTH
 from tests.openwhisk import OpenWhisk
+from tests.tools import runs, wait_until
 
-PATIENCE_S = 30
 SLEEPER = """
 import os, time
 def main(args):
@@ -29,22 +28,7 @@ time.sleep(100)
 """
 
 
-def runs(pid: int) -> bool:
-    """Whether a process runs; a dead one that nobody has buried yet doesn't."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def wait_until(holds) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux ends it")
 def test_an_action_at_work_ends_with_its_killed_host(tmp_path: Path):
     told, place = tmp_path / "pid", {"TMPDIR": str(tmp_path)}
     with subprocess.Popen(
@@ -56,8 +40,8 @@ def test_an_action_at_work_ends_with_its_killed_host(tmp_path: Path):
         whisk = OpenWhisk(host.stdout.readline().strip(), GUEST_AUTH)
         whisk.action("sleeper", SLEEPER)
         whisk.post("actions/sleeper", {"file": str(told)})
-        wait_until(told.exists)
+        wait_until(told.exists, "the action at work")
         pid = int(told.read_text())
         assert runs(pid)
         os.kill(host.pid, signal.SIGKILL)
-    wait_until(lambda: not runs(pid))
+    wait_until(lambda: not runs(pid), "the action's end", patience_s=30)

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from fedwhisk.host import HostServer, HostSettings
 from fedwhisk.host.server import PortBusy
 from fedwhisk.host.storage import HomeInUse
 from tests.openwhisk import COUNT, ECHO, SLOW, OpenWhisk, zipped
+from tests.tools import wait_until
 
 
 def client(host: HostServer) -> OpenWhisk:
@@ -115,8 +115,7 @@ def test_an_idle_process_ends(monkeypatch):
         whisk = client(host)
         whisk.action("count", COUNT)
         whisk.call("count")
-        while host.services.invoker.pool._alive.total():
-            time.sleep(0.05)
+        wait_until(lambda: not host.services.invoker.pool._alive.total(), "its end")
         assert whisk.call("count", result="true").json() == {"n": 1}
 
 
