@@ -29,15 +29,20 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.url
 
 
-@pytest.fixture
-def settings(database: str) -> dict[str, str]:
-    """A function's environment, with a database of one test's own."""
+def bound(database: str, name: str) -> dict[str, str]:
+    """What a deployment is bound to: a database of that name."""
     return {
         "MONGODB_URL": database,
-        "MONGODB_DATABASE": f"test_{secrets.token_hex(4)}",
+        "MONGODB_DATABASE": name,
         "FED_SECRET": SECRET,
         "CALLS_PER_MINUTE": str(CALLS_PER_MINUTE),
     }
+
+
+@pytest.fixture
+def settings(database: str) -> dict[str, str]:
+    """A function's environment, with a database of one test's own."""
+    return bound(database, f"test_{secrets.token_hex(4)}")
 
 
 @pytest.fixture
@@ -66,11 +71,5 @@ def platform(
         with embedded(settings, port=0) as host:
             yield Platform(host.base_url)
         return
-    environment = {
-        "MONGODB_URL": database,
-        "MONGODB_DATABASE": "on_lambda",
-        "FED_SECRET": SECRET,
-        "CALLS_PER_MINUTE": str(CALLS_PER_MINUTE),
-    }
-    with Lambda(folder, environment) as running:
+    with Lambda(folder, bound(database, "on_lambda")) as running:
         yield Platform(running.url)

@@ -13,14 +13,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from actions.build import PROJECT, build_function
-from fedclient import data
 from fedwhisk.database import EmbeddedDatabase
 from tests.aws.lambda_process import Lambda
 from tests.aws.platforms import SECRET
-from tests.e2e.conftest import IMAGES, Machine
+from tests.e2e.conftest import Machine
+from tests.mnist import write_few_images
 
 RESULT = PROJECT / "aws" / "measured.json"
 COLD_STARTS = 5
@@ -61,7 +59,7 @@ def _cold(folder: Path, database: str) -> dict[str, Any]:
 
 def _job(folder: Path, database: str) -> dict[str, Any]:
     with Lambda(folder, _settings(database, "job")) as function:
-        machine = Machine(folder, _few_images(folder))
+        machine = Machine(folder, write_few_images(folder))
         machine.environment |= {"BASE_URL_AWS": function.url, "FED_SECRET": SECRET}
         machine.call("run", "--on", "aws", "--epochs", "1")
         durations = [each.duration_ms for each in function.invocations()]
@@ -76,13 +74,6 @@ def _job(folder: Path, database: str) -> dict[str, Any]:
 
 def _settings(database: str, name: str) -> dict[str, str]:
     return {"MONGODB_URL": database, "MONGODB_DATABASE": name, "FED_SECRET": SECRET}
-
-
-def _few_images(folder: Path) -> Path:
-    with np.load(Path(data.__file__).parent / "data" / "mnist.npz") as whole:
-        few = {key: whole[key][:IMAGES] for key in whole.files}
-    np.savez(folder / "mnist.npz", **few)
-    return folder
 
 
 if __name__ == "__main__":

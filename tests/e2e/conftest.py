@@ -7,19 +7,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from fedclient import data
 from fedwhisk.host import HostServer, HostSettings
 from tests.e2e.faults import Deployment
+from tests.mnist import write_few_images
 from tests.openwhisk import OpenWhisk
+from tests.tools import once
 
 SMALL = ["--clients", "4", "--per-round", "2", "--epochs", "3", "--batch-size", "20"]
-IMAGES = 2_000
+CALM = ["--rounds", "3", "--seed", "5"]
+"""Of the run that others are held against."""
 
 
 class Machine:
@@ -57,15 +59,42 @@ class Machine:
         found: dict[str, Any] = json.loads(out.splitlines()[-1])
         return found
 
+    def model(self, end: dict[str, Any]) -> bytes:
+        """The model of a run that said this at its end."""
+        return (self.folder / end["model"]).read_bytes()
+
 
 @pytest.fixture(scope="session")
 def few_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the first images of MNIST alone."""
-    with np.load(Path(data.__file__).parent / "data" / "mnist.npz") as whole:
-        few = {key: whole[key][:IMAGES] for key in whole.files}
-    folder = tmp_path_factory.mktemp("data")
-    np.savez(folder / "mnist.npz", **few)
-    return folder
+    return write_few_images(tmp_path_factory.mktemp("data"))
+
+
+@dataclass(frozen=True)
+class CalmRun:
+    """A run that nothing has disturbed: where it was, and what it said at its end."""
+
+    machine: Machine
+    end: dict[str, Any]
+
+    @property
+    def model(self) -> bytes:
+        return self.machine.model(self.end)
+
+
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory: pytest.TempPathFactory, few_images: Path) -> CalmRun:
+    """The run of `CALM`, of which parallel test workers share one."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make(folder: Path) -> None:
+        end = Machine(folder, few_images).run(*CALM)
+        (folder / "end.json").write_text(json.dumps(end))
+
+    folder = once(shared / "calm", make)
+    end = json.loads((folder / "end.json").read_text())
+    return CalmRun(Machine(folder, few_images), end)
 
 
 @pytest.fixture

@@ -4,30 +4,24 @@ import json
 
 import pytest
 
-from tests.e2e.conftest import SMALL
-from tests.e2e.test_run import model_of
+from tests.e2e.conftest import CALM, SMALL
 
 pytestmark = pytest.mark.e2e
 
-SETTINGS = ["--rounds", "3", "--experiment", "shaken", "--seed", "5"]
 CHAOS = {"drop": 0.1, "delay": 0.2, "double": 0.2, "crash": 0.1, "slow": 0.5}
 
 
-def test_chaos_costs_time_and_changes_nothing(machine) -> None:
-    calm = machine.run(*SETTINGS)
-    whole = model_of(machine, calm)
-    assert calm["chaos"] == {}
-    machine.call("clean", "--yes")
-
+def test_chaos_costs_time_and_changes_nothing(calm, machine) -> None:
+    assert calm.end["chaos"] == {}
     file = machine.folder / "shaken.yaml"
     # JSON is YAML, too. A killed aggregation is taken over when its claim has run out.
     file.write_text(json.dumps({"chaos": CHAOS, "claim_s": 5}))
-    out, err = machine.call(
-        *("run", "--json", "--port", "0", "--config", str(file)), *SMALL, *SETTINGS
-    )
+    # A model bears its experiment's name, which would come of these settings, too.
+    options = ("--config", str(file), "--experiment", calm.end["experiment"])
+    out, err = machine.call("run", "--json", "--port", "0", *options, *SMALL, *CALM)
     end = json.loads(out.splitlines()[-1])
     assert (end["state"], end["rounds"]) == ("finished", 3)
-    assert model_of(machine, end) == whole
+    assert machine.model(end) == calm.model
     assert "chaos: drop=0.1,delay=0.2,double=0.2,crash=0.1,slow=0.5" in err
     counts = end["chaos"]
     assert {"calls delayed", "calls doubled"} <= set(counts)

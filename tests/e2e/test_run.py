@@ -3,22 +3,23 @@
 import json
 import os
 import signal
+import socket
 import time
-from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 from PIL import Image
 
-from fedclient import data
-from tests.e2e.conftest import SMALL
+from fedclient import data, tasks, weights
+from tests.e2e.conftest import CALM, SMALL
+from tests.tools import interrupt, lines_until
 
 pytestmark = pytest.mark.e2e
 
 
-def test_a_run_learns_and_leaves_its_results(machine, few_images) -> None:
-    end = machine.run("--rounds", "3")
+def test_a_run_learns_and_leaves_its_results(calm, few_images) -> None:
+    machine, end = calm.machine, calm.end
     assert (end["state"], end["rounds"], end["clients"]) == ("finished", 3, 4)
     assert end["accuracy"] > 0.5  # chance is 0.1
     assert end["http_429"] == 0
@@ -35,7 +36,7 @@ def test_a_run_learns_and_leaves_its_results(machine, few_images) -> None:
     assert [line.split(",")[0] for line in lines] == ["round", "0", "1", "2", "3"]
 
     # The same command again has nothing to do, and says so.
-    out, _ = machine.call("run", "--port", "0", *SMALL, "--rounds", "3")
+    out, _ = machine.call("run", "--port", "0", *SMALL, *CALM)
     assert "is finished already" in out
 
     # Any version can be exported; the newest is the model of the results.
@@ -55,31 +56,15 @@ def test_a_run_learns_and_leaves_its_results(machine, few_images) -> None:
     assert sum(p == label for p, label in zip(predicted, labels, strict=True)) > 8
 
 
-def model_of(machine, end) -> bytes:
-    return (machine.folder / end["model"]).read_bytes()
-
-
-def test_the_same_seed_gives_the_same_model_also_after_kill_9(machine) -> None:
-    settings = ["--rounds", "3", "--experiment", "twin", "--seed", "5"]
-    whole = model_of(machine, machine.run(*settings))
-    machine.call("clean", "--yes")
-
-    cut_off = machine.start("run", "--port", "0", *SMALL, *settings)
-    wait_for(machine, lambda line: line.startswith("round 1 closed"), cut_off)
+def test_the_same_seed_gives_the_same_model_also_after_kill_9(calm, machine) -> None:
+    cut_off = machine.start("run", "--port", "0", *SMALL, *CALM)
+    lines_until(cut_off, "round 1 closed")
     kill_everything(cut_off.pid)
     cut_off.communicate()
 
-    end = machine.run(*settings)
-    assert end["state"] == "finished"
-    assert end["rounds"] == 3
-    assert model_of(machine, end) == whole
-
-
-def wait_for(machine, said, running) -> None:
-    for line in running.stdout:
-        if said(line):
-            return
-    raise AssertionError(running.stderr.read())
+    end = machine.run(*CALM)
+    assert (end["state"], end["rounds"]) == ("finished", 3)
+    assert machine.model(end) == calm.model
 
 
 def kill_everything(pid: int) -> None:
@@ -93,10 +78,9 @@ def kill_everything(pid: int) -> None:
 
 def test_an_interrupted_run_says_how_to_go_on(machine) -> None:
     running = machine.start("run", "--port", "0", *SMALL, "--rounds", "50")
-    wait_for(machine, lambda line: line.startswith("round 0 closed"), running)
+    lines_until(running, "round 0 closed")
     children = psutil.Process(running.pid).children(recursive=True)
-    running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=60)
+    out, err = interrupt(running)
     assert running.returncode == 130
     assert "the same command goes on" in out
     assert "Traceback" not in err
@@ -126,9 +110,7 @@ def test_wrong_input_is_one_sentence_and_starts_nothing(machine, arguments, comp
 
 
 def test_an_unreadable_image_is_named(machine) -> None:
-    shipped = Path(data.__file__).parent / "data" / "mnist.npz"
-    from fedclient import tasks, weights
-
+    shipped = data.SHIPPED / "mnist.npz"
     task = tasks.find("mnist")
     model = machine.folder / "m.safetensors"
     weights.save(
@@ -150,8 +132,6 @@ def test_a_database_that_is_away_is_said(machine) -> None:
 
 
 def test_a_busy_port_is_said_and_a_run_takes_another(machine) -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -162,9 +142,7 @@ def test_a_busy_port_is_said_and_a_run_takes_another(machine) -> None:
 
 def test_a_platform_that_is_up_serves_other_commands(machine) -> None:
     up = machine.start("up", "--port", "0")
-    for line in up.stdout:
-        if line.startswith("ready"):
-            break
+    lines_until(up, "ready")
     started = time.time()
     out, _ = machine.call("start", "--experiment", "served", *SMALL, "--rounds", "1")
     assert "served: stored, enrolling" in out
@@ -174,6 +152,5 @@ def test_a_platform_that_is_up_serves_other_commands(machine) -> None:
     assert "served: stopped" in out
     _, err = machine.call("clean", "--yes", code=1)
     assert "in use" in err
-    up.send_signal(signal.SIGTERM)
-    up.communicate(timeout=30)
+    interrupt(up, signal.SIGTERM)
     assert up.returncode == 0

@@ -19,19 +19,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fedclient import data
 from fedclient.tasks import Place, Work, mnist
 from fedcore import codec
 from fedcore.handlers import get_model
 from fedcore.settings import parse
 from tests.fedcore.world import OPERATOR, Member, World, members_of
+from tests.mnist import write_few_images
 
 Vector = NDArray[np.float32]
 Attack = Callable[[Vector, Vector], Vector]
 """From the trained weights and those of the version before to what is sent."""
 
 CLIENTS, HOSTILE, ROUNDS = 10, 3, 3
-TEST = 2_000
 SETTINGS: dict[str, Any] = {
     "clients": CLIENTS,
     "per_round": CLIENTS,
@@ -66,10 +65,7 @@ class Federation:
     """Ten clients of MNIST in one process; training is remembered between runs."""
 
     def __init__(self, folder: Path, images: int = 4_000) -> None:
-        with np.load(data.SHIPPED / "mnist.npz") as whole:
-            sizes = {"train": images, "test": TEST}
-            few = {key: whole[key][: sizes[key[2:]]] for key in whole.files}
-        np.savez(folder / "mnist.npz", **few)
+        write_few_images(folder, train=images)
         torch.set_num_threads(1)  # as every client does
         self._folder = folder
         mnist.TASK.preload(folder)
