@@ -1,15 +1,16 @@
 """Whole experiments on the real runtime under the real emulator, by real clients."""
 
 import json
-import signal
-from typing import Any
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
+from fedwhisk.operator import Operator
 from tests.aws.front import gateway
 from tests.aws.platforms import SECRET
 from tests.e2e.conftest import Machine
+from tests.tools import interrupt, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -25,11 +26,17 @@ def machine(tmp_path, few_images, function) -> Machine:
     return machine
 
 
-def test_an_experiment_through_the_invocation_url(machine, function) -> None:
+@pytest.fixture
+def operator(function) -> Iterator[Operator]:
+    """An operator at the function, to look often: a command takes seconds to start."""
+    with Operator(function.url, SECRET.encode()) as operator:
+        yield operator
+
+
+def test_an_experiment_through_the_invocation_url(machine, function, operator) -> None:
     machine.call("start", *AWS, *FEW, "--rounds", "2", "--experiment", "lambda")
     clients = machine.start("client", "--count", "3", *AWS)
-    while operator_sees(machine, "lambda")["version"] < 0:
-        pass  # each look is a command of its own
+    wait_until(lambda: operator.report("lambda").version >= 0, "the initial model")
     # Somebody else calls without waiting for his turn: the emulator's end. Started
     # again, as `docker run --restart` does, it serves clients that have not minded.
     function.crash()
@@ -37,7 +44,8 @@ def test_an_experiment_through_the_invocation_url(machine, function) -> None:
     out, err = clients.communicate(timeout=300)
     assert clients.returncode == 0, out + err
     assert "3 of 3 clients have done their part" in out
-    report = operator_sees(machine, "lambda")
+    out, _ = machine.call("status", "lambda", *AWS, "--json")
+    report = json.loads(out)
     assert (report["state"], report["version"]) == ("finished", 2)
     assert [each["updates"] for each in report["rounds"]] == [1, 2, 2]
     assert report["rounds"][-1]["evaluation"]["accuracy"] > 0.3  # chance is 0.1
@@ -59,14 +67,14 @@ def test_an_experiment_through_a_gateway(machine, function) -> None:
     assert (end["state"], end["rounds"], end["http_429"]) == ("finished", 1, 0)
 
 
-def test_clients_in_the_background_are_ended_by_a_command(machine) -> None:
+def test_clients_in_the_background_are_ended_by_a_command(machine, operator) -> None:
     machine.call("start", *AWS, *FEW, "--clients", "9", "--experiment", "waiting")
     out, _ = machine.call("client", "--count", "2", "--detach", *AWS)
     pid = int(out.split()[1].rstrip(";"))
     crew = psutil.Process(pid)
     _, err = machine.call("client", "--count", "1", *AWS, code=1)
     assert f"clients run already (process {pid})" in err
-    wait_for_enrolment(machine, 2)
+    wait_until(lambda: operator.report("waiting").enrolled == 2, "both enrolments")
     family = [crew, *crew.children(recursive=True)]
     assert len(family) == 4  # the command, the clients' parent, the clients
     out, _ = machine.call("client", "stop")
@@ -79,33 +87,17 @@ def test_clients_in_the_background_are_ended_by_a_command(machine) -> None:
     assert out == "waiting: stopped\n"
 
 
-def test_clients_end_by_control_c(machine) -> None:
+def test_clients_end_by_control_c(machine, operator) -> None:
     machine.call("start", *AWS, *FEW, "--clients", "9", "--experiment", "waiting")
     clients = machine.start("client", "--count", "2", *AWS)
-    wait_for_enrolment(machine, 2)
+    wait_until(lambda: operator.report("waiting").enrolled == 2, "both enrolments")
     family = psutil.Process(clients.pid).children(recursive=True)
-    clients.send_signal(signal.SIGINT)
-    out, err = clients.communicate(timeout=60)
+    out, err = interrupt(clients)
     assert clients.returncode == 130
     assert "ending the clients" in out
     assert "Traceback" not in err
     _, alive = psutil.wait_procs(family, timeout=30)
     assert not alive
-
-
-def wait_for_enrolment(machine: Machine, count: int) -> None:
-    """Return when so many clients are enrolled."""
-    for _ in range(60):
-        if operator_sees(machine, "waiting")["enrolled"] >= count:
-            return
-    raise AssertionError(f"fewer than {count} clients have enrolled")
-
-
-def operator_sees(machine: Machine, experiment: str) -> dict[str, Any]:
-    """What `fedwhisk status` says; each look is a command of its own."""
-    out, _ = machine.call("status", experiment, *AWS, "--json")
-    report: dict[str, Any] = json.loads(out)
-    return report
 
 
 def test_clients_that_would_not_be_let_in_are_not_started(machine) -> None:

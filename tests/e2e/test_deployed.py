@@ -2,13 +2,13 @@
 
 import json
 import os
+from collections.abc import Iterator
 
 import pytest
 
 from fedwhisk.database import EmbeddedDatabase
-from fedwhisk.host import HostServer, HostSettings
-from tests.openwhisk import OpenWhisk
-from tests.tools import wskdeploy
+from tests.e2e.conftest import Machine
+from tests.tools import lines_until, wskdeploy
 from tests.wskdeploy import NOTHING, apis, names
 
 pytestmark = [pytest.mark.e2e, pytest.mark.wskdeploy]
@@ -16,41 +16,38 @@ pytestmark = [pytest.mark.e2e, pytest.mark.wskdeploy]
 FEW = ["--clients", "3", "--per-round", "2", "--epochs", "2", "--rounds", "4"]
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory) -> Iterator[str]:
+    """The URL of an embedded database."""
+    folder = tmp_path_factory.mktemp("database")
+    with EmbeddedDatabase(folder / "data", folder / "log") as running:
+        yield running.url
+
+
 @pytest.fixture
-def openwhisk(machine, tmp_path):
-    """A host with nothing deployed, and the settings of `.env` that name it."""
+def machine(machine, host, database) -> Machine:
+    """A machine whose `.env` names that host, where nothing is deployed."""
     tool = wskdeploy()
-    with (
-        EmbeddedDatabase(tmp_path / "data", tmp_path / "log") as database,
-        HostServer(HostSettings(port=0, invocations_per_minute=6000)) as host,
-    ):
-        machine.environment |= {
-            "PATH": f"{tool.parent}:{os.environ['PATH']}",
-            "APIHOST": host.url,
-            "AUTH": host.auth,
-            "MONGODB_URL": database.url,
-            "FED_SECRET": "a secret of thirty-two bytes or more",
-            "BASE_URL_OW": f"{host.web_url}/fedwhisk",
-            "CALLS_PER_MINUTE": "6000",
-        }
-        yield host
-
-
-def deployed(host) -> dict[str, list[str]]:
-    """The names of all that is on the host, by kind."""
-    return names(OpenWhisk(host.url, host.auth))
+    machine.environment |= {
+        "PATH": f"{tool.parent}:{os.environ['PATH']}",
+        "APIHOST": host.url,
+        "AUTH": host.auth,
+        "MONGODB_URL": database,
+        "FED_SECRET": "a secret of thirty-two bytes or more",
+        "BASE_URL_OW": f"{host.web_url}/fedwhisk",
+        "CALLS_PER_MINUTE": "10000",
+    }
+    return machine
 
 
 def test_deploying_again_in_the_middle_of_an_experiment_harms_nothing(
-    machine, openwhisk
+    machine, host, whisk
 ) -> None:
     out, _ = machine.call("deploy")
-    assert f"BASE_URL_OW={openwhisk.web_url}/fedwhisk" in out.splitlines()
-    assert "advance_round" in deployed(openwhisk)["actions"]
+    assert f"BASE_URL_OW={host.web_url}/fedwhisk" in out.splitlines()
+    assert "advance_round" in names(whisk)["actions"]
     under_way = machine.start("run", "--on", "openwhisk", *FEW, "--experiment", "real")
-    for line in under_way.stdout:
-        if line.startswith("round 1 closed"):
-            break
+    lines_until(under_way, "round 1 closed")
     machine.call("deploy")
     out, err = under_way.communicate(timeout=300)
     assert under_way.returncode == 0, f"{out}\n{err}"
@@ -60,12 +57,12 @@ def test_deploying_again_in_the_middle_of_an_experiment_harms_nothing(
     assert (report["state"], report["version"]) == ("finished", 4)
     assert [each["updates"] for each in report["rounds"]] == [1, 2, 2, 2, 2]
     machine.call("undeploy")
-    assert deployed(openwhisk) == NOTHING
+    assert names(whisk) == NOTHING
 
 
-def test_clients_reach_the_actions_by_the_gateways_paths(machine, openwhisk) -> None:
+def test_clients_reach_the_actions_by_the_gateways_paths(machine, whisk) -> None:
     out, _ = machine.call("deploy", "--gateway")
-    (api,) = apis(OpenWhisk(openwhisk.url, openwhisk.auth))
+    (api,) = apis(whisk)
     gateway = api["gwApiUrl"]
     assert f"BASE_URL_OW={gateway}" in out.splitlines()
     machine.environment["BASE_URL_OW"] = gateway
@@ -74,18 +71,18 @@ def test_clients_reach_the_actions_by_the_gateways_paths(machine, openwhisk) -> 
     end = json.loads(out.splitlines()[-1])
     assert (end["state"], end["rounds"], end["http_429"]) == ("finished", 4, 0)
     machine.call("undeploy")
-    assert deployed(openwhisk) == NOTHING
+    assert names(whisk) == NOTHING
 
 
-def test_a_missing_setting_is_named_before_anything_is_sent(machine, openwhisk):
+def test_a_missing_setting_is_named_before_anything_is_sent(machine, whisk):
     del machine.environment["AUTH"]
     machine.environment["FED_SECRET"] = ""
     _, err = machine.call("deploy", code=2)
     assert err == "error: AUTH, FED_SECRET: not set, see .env.template\n"
-    assert deployed(openwhisk) == NOTHING
+    assert names(whisk) == NOTHING
 
 
-def test_without_the_tool_it_says_how_to_get_it(machine, openwhisk) -> None:
+def test_without_the_tool_it_says_how_to_get_it(machine) -> None:
     machine.environment["PATH"] = "/nowhere"
     _, err = machine.call("undeploy", code=1)
     assert "wskdeploy is not on PATH" in err
