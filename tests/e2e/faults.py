@@ -282,10 +282,14 @@ def replay(settings: ExperimentSettings, accepted: list[list[int]]) -> list[byte
 def federation(
     deployment: Deployment, name: str, task: str = "SMALL", **settings: Any
 ) -> Iterator[Federation]:
-    """Start an experiment and its clients; end them, and all mischief, at the end."""
+    """Start an experiment and its clients; end them, and all mischief, at the end.
+
+    Every client is drawn in every round, if not said otherwise: those who are not come
+    back seconds later, and a run takes three times as long.
+    """
     folder = deployment.folder / name
     (folder / "logs").mkdir(parents=True)
-    few = {"clients": 3, "per_round": 2, "rounds": 3, "evaluate": False, "claim_s": 2}
+    few = {"clients": 2, "per_round": 2, "rounds": 3, "evaluate": False, "claim_s": 2}
     chosen = ExperimentSettings(task=f"{WALK}:{task}", **few | settings)
     with deployment.operator() as operator:
         operator.start(name, msgspec.to_builtins(chosen))

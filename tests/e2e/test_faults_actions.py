@@ -36,9 +36,8 @@ MOMENTS = {
 def test_an_action_killed_at_any_write_is_made_good_by_the_next(
     deployment, written
 ) -> None:
-    with federation(
-        deployment, f"killed-{'after' if written else 'before'}"
-    ) as running:
+    name = f"killed-{'after' if written else 'before'}"
+    with federation(deployment, name, clients=3) as running:
         trips = [
             deployment.database_link.trip(pattern, kill, deliver=written)
             for pattern in MOMENTS.values()

@@ -38,7 +38,7 @@ def test_a_client_killed_while_uploading_sends_the_same_update_again(
 
 
 def test_a_killed_host_leaves_nothing_undone(deployment) -> None:
-    with federation(deployment, "killed-host") as running:
+    with federation(deployment, "killed-host", clients=3) as running:
         with running.held():
             actions = deployment.action_processes()
             deployment.kill_host()
@@ -93,7 +93,7 @@ def test_an_aggregation_that_sleeps_past_its_claim_changes_nothing_any_more(
 def test_a_client_that_sleeps_past_the_deadline_is_late_and_harms_nobody(
     deployment,
 ) -> None:
-    with federation(deployment, "late", deadline_s=2, quorum=0.5) as running:
+    with federation(deployment, "late", clients=3, deadline_s=2, quorum=0.5) as running:
         with running.held():
             wait_until(lambda: len(running.training(1)) == 2, "both trainings")
             index, pid = running.training(1).popitem()
@@ -105,8 +105,9 @@ def test_a_client_that_sleeps_past_the_deadline_is_late_and_harms_nobody(
 
 
 def test_a_round_below_its_quorum_is_tried_again(deployment) -> None:
-    settings = {"deadline_s": 1, "quorum": 1.0, "attempts": 100}
-    with federation(deployment, "attempts", rounds=1, **settings) as running:
+    settings = {"rounds": 1, "deadline_s": 1, "quorum": 1.0, "attempts": 100}
+    # The third client is not at work: it is told that the round is overdue.
+    with federation(deployment, "attempts", clients=3, **settings) as running:
         with running.held():
             running.wait(lambda report: report.live and report.live.attempt > 1)
         report = running.finish()

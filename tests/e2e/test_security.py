@@ -62,7 +62,7 @@ def test_named_tokens_enrol_and_one_client_is_revoked_and_let_in_again(
 def test_a_whole_run_with_named_tokens_and_a_robust_rule(machine: Machine) -> None:
     config = machine.folder / "careful.yaml"
     config.write_text("enrolment: named\nstrategy: median\nmax_norm: 50\n")
-    found = machine.run("--rounds", "1", "--config", str(config))
+    found = machine.run("--rounds", "1", "--clients", "2", "--config", str(config))
     assert (found["state"], found["rounds"]) == ("finished", 1)
     assert found["peak_rss"]["fedavg"] < 100e6
     folder = machine.folder / "runs" / found["experiment"]
