@@ -42,6 +42,9 @@ CRASHED = 70
 GIVEN_UP = (0, 1)
 """Exit statuses after which a client has nothing left to try."""
 
+SAME_FAULTS = 3
+"""After the same error so many times in a row a client gives up."""
+
 LONGEST_PAUSE_S = 60.0
 END_S = 10.0
 
@@ -65,6 +68,7 @@ class Nursery:
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     children: dict[socket.socket, Child] = field(default_factory=dict)
     due: list[tuple[float, str, int]] = field(default_factory=list)
+    faults: dict[str, list[str]] = field(default_factory=dict)
 
     def run(self) -> None:
         """Be the clients' parent until the standard input closes."""
@@ -137,13 +141,28 @@ class Nursery:
         self.selector.unregister(worker)
         worker.close()
         status = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
-        pause = None
-        if restart and status not in GIVEN_UP:
-            pause = min(LONGEST_PAUSE_S, 2.0**child.ends - 1)
-            self.due.append((time.monotonic() + pause, child.name, child.ends + 1))
         line = last_line(Path(self.start.logs) / f"{child.name}.log")
         said = line.partition(f" {child.name}: ")[2] or line  # less time and level
+        pause = None
+        if (
+            restart
+            and status not in GIVEN_UP
+            and not self._is_hopeless(child, status, said)
+        ):
+            pause = min(LONGEST_PAUSE_S, 2.0**child.ends - 1)
+            self.due.append((time.monotonic() + pause, child.name, child.ends + 1))
         _report(Ended(child.name, status, pause, said))
+
+    def _is_hopeless(self, child: Child, status: int, said: str) -> bool:
+        """Tell whether a client meets the same error again and again.
+
+        One that stays for other experiments may be luckier with those.
+        """
+        if status != CRASHED or self.start.stay:
+            return False
+        faults = self.faults.setdefault(child.name, [])
+        faults.append(said)
+        return faults[-SAME_FAULTS:] == [said] * SAME_FAULTS
 
     def _pause(self) -> float | None:
         """Seconds until the next client is due, or None when none is."""
@@ -217,6 +236,9 @@ def _preload(task: str, data_dir: str) -> str | None:
         preload(task, Path(data_dir) if data_dir else None)
     except (DataError, UnknownTask) as error:
         return str(error)
+    except Exception as error:  # noqa: BLE001 - a task of one's own may raise anything
+        traceback.print_exc()
+        return f"task {task!r}: {type(error).__name__}: {error}"
     # Shared pages stay shared: the collector would write to every object.
     gc.collect()
     gc.freeze()

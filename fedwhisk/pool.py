@@ -2,7 +2,8 @@
 
 pool = ClientPool("mnist", data_dir=None, logs=folder)
 pool.warm_up()          # returns at once; torch is loading
-pool.start(Start(…))    # when the platform is there
+pool.wait()             # until it has, and the task and its data are there
+pool.start(Start(…))
 for event in pool.events(): …
 pool.stop()
 """
@@ -57,6 +58,7 @@ class ClientPool:
         self._data_dir = str(data_dir.absolute()) if data_dir else ""
         self._log = logs / "nursery.log"
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._is_ready = False
         self._process: subprocess.Popen[bytes] | None = None
         self._reader: threading.Thread | None = None
 
@@ -78,17 +80,24 @@ class ClientPool:
         )
         self._reader.start()
 
-    def start(self, start: Start) -> None:
-        """Start the clients once everything is loaded.
+    def wait(self) -> None:
+        """Wait until everything that clients share is loaded.
 
         Raises:
             OperatorError: the task or its data cannot be had.
         """
+        if self._is_ready:
+            return
         event = self._events.get()
         if isinstance(event, Failed):
             raise OperatorError(event.message)
         if not isinstance(event, Ready):
             raise OperatorError(f"clients cannot start: {last_line(self._log)}")
+        self._is_ready = True
+
+    def start(self, start: Start) -> None:
+        """Start the clients once everything is loaded; raises what `wait` raises."""
+        self.wait()
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.write(to_line(start))
             self._process.stdin.flush()
@@ -123,8 +132,10 @@ class ClientPool:
             self._process.wait()
         if self._reader is not None:
             self._reader.join()
-        while (event := self._events.get()) is not None:
-            self._count(event)
+        while not self._events.empty():
+            event = self._events.get()
+            if event is not None:
+                self._count(event)
         self._process = None
 
     def _count(self, event: Event) -> None:

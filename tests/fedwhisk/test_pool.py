@@ -18,6 +18,7 @@ from tests.tools import wait_until
 
 STOP = {"kind": "stop", "reason": "finished"}
 WAIT = {"kind": "wait", "retry_after": 600}
+INITIALISE = {"kind": "initialise"}
 
 PARENT = """
 import sys, time
@@ -35,8 +36,9 @@ time.sleep(600)
 class Federation:
     """Enrols everybody and tells all of them the same."""
 
-    def __init__(self, assignment) -> None:
+    def __init__(self, assignment, task="mnist") -> None:
         self.names: list[str] = []
+        settings = msgspec.to_builtins(ExperimentSettings(task=task))
         federation = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -49,7 +51,7 @@ class Federation:
                     "experiment": "e",
                     "index": 0,
                     "token": "t",
-                    "settings": msgspec.to_builtins(ExperimentSettings()),
+                    "settings": settings,
                     "assignment": assignment,
                 }
                 body = json.dumps(answer).encode()
@@ -164,6 +166,57 @@ def test_data_that_is_missing_is_a_clear_error(tmp_path) -> None:
     with pytest.raises(OperatorError, match=r"mnist\.npz: not a readable"):
         pool.start(start_of("http://127.0.0.1:1", tmp_path))
     pool.stop()
+
+
+def test_a_task_that_cannot_be_loaded_is_a_clear_error(tmp_path, monkeypatch) -> None:
+    (tmp_path / "faulty.py").write_text("TASK = object()")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    pool = ClientPool("faulty:TASK", data_dir=None, logs=tmp_path)
+    pool.warm_up()
+    with pytest.raises(
+        OperatorError, match=r"task 'faulty:TASK': AttributeError: .*preload"
+    ):
+        pool.wait()
+    pool.stop()
+
+
+def test_clients_whose_parent_is_killed_are_said_to_be_gone(pool, tmp_path) -> None:
+    with Federation(WAIT) as federation:
+        pool.start(start_of(federation.url, tmp_path))
+        federation.wait_for(2)
+        (parent,) = set(processes_of(tmp_path).values()) - {os.getpid()}
+        os.kill(parent, signal.SIGKILL)
+        with pytest.raises(OperatorError, match="the clients are gone"):
+            wait_until(lambda: [*pool.events()], "the end of all")
+        pool.stop()
+    wait_until(lambda: not processes_of(tmp_path), "everybody's end")
+
+
+UNLUCKY = """
+class Unlucky:
+    def preload(self, data_dir):
+        pass
+
+    def initial_model(self, seed):
+        raise RuntimeError("no model today")
+
+TASK = Unlucky()
+"""
+
+
+def test_a_client_that_always_meets_the_same_error_gives_up(
+    tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "unlucky.py").write_text(UNLUCKY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    pool = ClientPool("unlucky:TASK", data_dir=None, logs=tmp_path)
+    pool.warm_up()
+    with Federation(INITIALISE, task="unlucky:TASK") as federation:
+        pool.start(start_of(federation.url, tmp_path, count=1))
+        wait_until(lambda: hear(pool).given_up, "a client that gives up")
+        pool.stop()
+    assert pool.given_up == {"client-0": "RuntimeError: no model today"}
+    assert len(federation.names) == 3
 
 
 def test_a_task_that_nobody_knows_is_a_clear_error(tmp_path) -> None:
