@@ -111,3 +111,13 @@ class DatabaseUnavailable(FedError):
     """The database did not answer in time. Nothing is lost; ask again."""
 
     code, status = "database_unavailable", 503
+
+
+class UnreadableState(FedError):
+    """A stored document does not fit this version: another one has written it.
+
+    Clients ask again, but rarely: whoever deploys the right version need not start
+    them anew.
+    """
+
+    code, status = "unreadable_state", 500

@@ -8,7 +8,8 @@ can be read in order and removed at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -25,8 +26,11 @@ from fedcore.documents import (
     Update,
     to_document,
 )
+from fedcore.errors import UnreadableState
 from fedcore.rules import Write
 from fedcore.store.database import Database
+
+LOG = logging.getLogger(__name__)
 
 MAX_UPLOADS = 3
 """Different uploads that one client may send for one round."""
@@ -37,6 +41,9 @@ RECENT_ROUNDS = 3
 EVALUATION_TRIES = 3
 EVALUATION_S = 120.0
 """Seconds that a client may take to score a version, once it has its chunks."""
+
+MENDED_S = 300.0
+"""Seconds until those who met an unreadable document ask again."""
 
 T = TypeVar("T")
 
@@ -70,17 +77,25 @@ class Store:
 
     def to_sweep(self, since: float) -> list[Experiment]:
         """Return the experiments that run, and those finished since that time."""
+        running = {"state": ExperimentState.RUNNING}
         recent = {"state": ExperimentState.FINISHED, "ended": {"$gte": since}}
-        found = self.database.find("experiments", recent)
-        finished = [_read(document, Experiment) for document in found]
-        return [*self.experiments(ExperimentState.RUNNING), *finished]
+        return [
+            *_newest_first(self.database.find("experiments", running)),
+            *_newest_first(self.database.find("experiments", recent)),
+        ]
 
     def experiments(self, *states: ExperimentState) -> list[Experiment]:
-        """Return the experiments in these states (or all), newest first."""
+        """Return the experiments in these states (or all), newest first.
+
+        Those that another version has written are passed over.
+
+        Raises:
+            UnreadableState: there are such alone.
+        """
         where = {"state": {"$in": list(states)}} if states else {}
         found = self.database.find("experiments", where)
-        experiments = [_read(document, Experiment) for document in found]
-        return sorted(experiments, key=lambda each: (each.created, each.id))[::-1]
+        readable = _newest_first(found)
+        return readable or [_read(document, Experiment) for document in found]
 
     def apply(self, write: Write) -> Experiment | None:
         """Take an arrow; None when what justified it no longer holds."""
@@ -407,7 +422,31 @@ def accepted_chunks(
 
 
 def _read(document: Document, kind: type[T]) -> T:
-    return msgspec.convert(document, kind)
+    """Return a document as a value.
+
+    Raises:
+        UnreadableState: it does not fit.
+    """
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        which = document.get("name") or document.get("_id")
+        raise UnreadableState(
+            f"stored {kind.__name__.lower()} {which!r}: {error}; it was written by "
+            "another version of fedwhisk",
+            retry_after=MENDED_S,
+        ) from None
+
+
+def _newest_first(documents: Iterable[Document]) -> list[Experiment]:
+    """Return the experiments that can be read; one that cannot stops no other."""
+    experiments = []
+    for document in documents:
+        try:
+            experiments.append(_read(document, Experiment))
+        except UnreadableState as error:
+            LOG.error("passed over: %s", error.message)
+    return sorted(experiments, key=lambda each: (each.created, each.id))[::-1]
 
 
 def _client_key(experiment: Experiment, index: int) -> str:
