@@ -1,4 +1,8 @@
-"""Image data sets: `<DATA_DIR>/<name>.npz`, else the shipped copy, else a download.
+"""Image data sets: `<DATA_DIR>/<name>.npz`, or without DATA_DIR what ships with us.
+
+Where a folder is named, no other data is ever taken: a site whose mount is mistyped
+must not train on somebody else's. CIFAR-10 is not shipped: without DATA_DIR, it is
+downloaded.
 
 A file has the Keras keys `x_train y_train x_test y_test`, with bytes in them: images
 `[n, height, width]` or `[n, height, width, channels]`, labels `[n]` or `[n, 1]`.
@@ -75,16 +79,32 @@ def _read(wanted: ImageSet, data_dir: Path | None, part: str) -> Images:
 
 
 def _find(wanted: ImageSet, data_dir: Path | None) -> Path:
-    """Return the file to read, downloading it if it is CIFAR-10 and nowhere else."""
-    folders = [data_dir] if data_dir is not None else []
-    for folder in [*folders, SHIPPED]:
-        path = folder / f"{wanted.name}.npz"
-        if path.is_file():
-            return path
+    """Return the file to read, downloading it if it is CIFAR-10 and no folder is named.
+
+    Raises:
+        DataError: there is none; says which file was expected where.
+    """
+    name = f"{wanted.name}.npz"
+    if data_dir is not None:
+        return _named(data_dir, name)
+    downloads = DOWNLOADS.expanduser()
+    for folder in (SHIPPED, downloads):
+        if (folder / name).is_file():
+            return folder / name
     if wanted.name == "cifar10":
-        return _download_cifar10(data_dir or DOWNLOADS.expanduser())
-    where = f"DATA_DIR ({data_dir})" if data_dir else "DATA_DIR, which is not set"
-    raise DataError(f"{wanted.name}.npz: not found in {where}, and none is shipped")
+        return _download_cifar10(downloads)
+    raise DataError(f"{name}: none is shipped, expected it in DATA_DIR, which is empty")
+
+
+def _named(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        lacks = "file" if folder.is_dir() else "folder"
+        raise DataError(
+            f"{path}: no such {lacks}; with DATA_DIR={folder} data is read from "
+            "there alone"
+        )
+    return path
 
 
 def _arrays(path: Path, keys: tuple[str, str]) -> tuple[Bytes, Bytes]:
@@ -140,7 +160,7 @@ def _download_cifar10(folder: Path) -> Path:
         return _keep(folder / "cifar10.npz", arrays)
     except (OSError, RuntimeError) as error:
         raise DataError(
-            f"cifar10.npz: not in DATA_DIR, and its download to {folder} failed: "
+            f"cifar10.npz: DATA_DIR is empty, and the download to {folder} failed: "
             f"{error}"
         ) from error
 

@@ -29,8 +29,21 @@ def test_a_file_in_the_data_folder_comes_first(make_npz: Make) -> None:
     assert found.labels.shape == (60,)
 
 
-def test_a_data_folder_without_the_file_means_the_shipped_copy(tmp_path: Path) -> None:
-    assert len(data.load(MNIST, tmp_path, "test").labels) == 10_000
+@pytest.mark.parametrize("wanted", [MNIST, CIFAR], ids=lambda each: each.name)
+def test_a_data_folder_without_the_file_is_an_error(
+    tmp_path: Path, wanted: ImageSet
+) -> None:
+    """Neither what is shipped nor what can be fetched stands in for it."""
+    with pytest.raises(DataError, match=rf"{wanted.name}\.npz: no such file; with"):
+        data.load(wanted, tmp_path, "test")
+
+
+def test_a_data_folder_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "mistyped" / "mnist.npz"
+    with pytest.raises(DataError, match=f"{path}: no such folder; with DATA_DIR="):
+        data.load(MNIST, path.parent, "train")
+    with pytest.raises(DataError, match=f"{path}: no such folder; with DATA_DIR="):
+        data.preload(MNIST, path.parent)
 
 
 def test_labels_may_stand_in_a_column(make_npz: Make) -> None:
@@ -75,9 +88,9 @@ def test_a_single_array_is_no_data_set(tmp_path: Path) -> None:
         data.load(MNIST, tmp_path, "train")
 
 
-def test_a_set_that_is_nowhere_says_where_it_was_sought(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"other\.npz: not found in DATA_DIR"):
-        data.load(ImageSet("other", (1, 1, 1), 2), tmp_path, "train")
+def test_a_set_that_is_nowhere_says_where_it_is_expected() -> None:
+    with pytest.raises(DataError, match=r"other\.npz: none is shipped, expected it in"):
+        data.load(ImageSet("other", (1, 1, 1), 2), None, "train")
 
 
 def test_what_was_preloaded_is_shared(make_npz: Make) -> None:
@@ -109,9 +122,10 @@ def test_cifar10_is_downloaded_once_and_kept(
 
     fake_torchvision(monkeypatch, cifar10)
     folder = tmp_path / "new"
+    monkeypatch.setattr(data, "DOWNLOADS", folder)
     for _ in range(2):
-        assert len(data.load(CIFAR, folder, "train").labels) == 5
-        assert data.load(CIFAR, folder, "test").labels.tolist() == [3, 3]
+        assert len(data.load(CIFAR, None, "train").labels) == 5
+        assert data.load(CIFAR, None, "test").labels.tolist() == [3, 3]
     assert asked == [(str(folder), True, True), (str(folder), False, True)]
     assert [path.name for path in folder.iterdir()] == ["cifar10.npz"]
 
@@ -123,5 +137,6 @@ def test_a_failed_download_says_so(
         raise OSError("no route to host")
 
     fake_torchvision(monkeypatch, cifar10)
-    with pytest.raises(DataError, match=r"its download to .* failed: no route to host"):
-        data.load(CIFAR, tmp_path, "train")
+    monkeypatch.setattr(data, "DOWNLOADS", tmp_path)
+    with pytest.raises(DataError, match=r"the download to .* failed: no route to host"):
+        data.load(CIFAR, None, "train")
