@@ -18,6 +18,7 @@ from fedcore.errors import InvalidSettings
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 PARTITION = re.compile(
     r"equal"
+    r"|own"
     r"|dirichlet:(?=.*[1-9])\d{1,6}(\.\d{1,6})?"
     r"|shards:[1-9]\d{0,2}"
     r"|(?!dirichlet:|shards:)[A-Za-z_][\w.]*:[A-Za-z_]\w*",
@@ -45,7 +46,8 @@ class ExperimentSettings(
         proximal_mu: weight of FedProx's pull towards the received model (Li et al.
             2020); 0 is plain FedAvg.
         partition: how the data is split over the clients: `equal`, `dirichlet:ALPHA`,
-            `shards:N` or `module:function` (see `fedclient.partitions`).
+            `shards:N` or `module:function`; `own` where each has data of its own and
+            takes all of it (see `fedclient.partitions`).
         deadline_s: seconds that a round may last before it closes with its quorum.
         deadline_factor: a round may last at most so many times as long as the slowest
             of the last rounds took for its quorum; 0 leaves it at `deadline_s`.
@@ -205,7 +207,7 @@ def _check_words(settings: ExperimentSettings) -> None:
     if len(settings.partition) > 100 or not PARTITION.fullmatch(settings.partition):
         raise InvalidSettings(
             f"settings.partition: found {settings.partition!r}, expected equal, "
-            "dirichlet:ALPHA (above 0), shards:N (1 to 999) or module:function"
+            "own, dirichlet:ALPHA (above 0), shards:N (1 to 999) or module:function"
         )
     for name, choices in _CHOICES.items():
         found = getattr(settings, name)

@@ -2,9 +2,10 @@
 
 A partition takes all labels, the number of clients and the experiment's seed, and
 returns each client's example numbers, shuffled. Every client computes the same deal
-and keeps its own share; nobody hands data out. Ours are `equal`, `dirichlet:ALPHA`
-and `shards:N`; one of your own is a function, named `module:function`, in a module
-that is installed where the client runs.
+and keeps its own share; nobody hands data out. Ours are `equal`, `dirichlet:ALPHA`,
+`shards:N`, and `own` where each client has data of its own and takes all of it; one
+of yours is a function, named `module:function`, in a module that is installed where
+the client runs.
 """
 
 from __future__ import annotations
@@ -44,6 +45,15 @@ class Splits:
 def equal(labels: Labels, clients: int, seed: int) -> list[Numbers]:
     """Deal a seeded shuffle out in equal shares; sizes differ by one at most."""
     return np.array_split(_rng(seed).permutation(len(labels)), clients)
+
+
+def own(labels: Labels, clients: int, seed: int) -> list[Numbers]:
+    """Deal nothing out: each client has data of its own, and takes all of it.
+
+    Shuffled, so that its splits are alike; by the seed alone, so that clients which
+    look at the same data after all agree on what is not trained on.
+    """
+    return [_rng(seed).permutation(len(labels))] * clients
 
 
 def dirichlet(
@@ -109,6 +119,8 @@ def find(name: str) -> Partition:
         match kind:
             case "equal" if not argument:
                 return equal
+            case "own" if not argument:
+                return own
             case "dirichlet":
                 return partial(dirichlet, alpha=float(argument))
             case "shards":
@@ -116,8 +128,8 @@ def find(name: str) -> Partition:
         return cast(Partition, getattr(importlib.import_module(kind), argument))
     except (ImportError, AttributeError, ValueError) as error:
         raise DataError(
-            f"partition {name!r}: {error}; expected equal, dirichlet:ALPHA, shards:N "
-            "or module:function"
+            f"partition {name!r}: {error}; expected equal, own, dirichlet:ALPHA, "
+            "shards:N or module:function"
         ) from error
 
 

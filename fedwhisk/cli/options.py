@@ -65,7 +65,8 @@ SETTINGS: dict[str, Any] = {
         ("seed", "Fixes all that is random."),
         (
             "partition",
-            "How data is split: equal, dirichlet:ALPHA, shards:N or module:function.",
+            "How data is split: equal, dirichlet:ALPHA, shards:N or module:function; "
+            "own where each client has its own data and takes all of it.",
         ),
         (
             "strategy",

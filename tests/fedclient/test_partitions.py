@@ -28,10 +28,11 @@ def spoken(kept: np.ndarray, clients: int, seed: int) -> list[np.ndarray]:
     return np.array_split(np.arange(len(kept)), clients)
 
 
-NAMES = ["equal", "shards:1", "shards:3", "dirichlet:100"]
+DEALS = ["equal", "shards:1", "shards:3", "dirichlet:100"]
+NAMES = [*DEALS, "own"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DEALS)
 @given(count=st.integers(2000, 3000), clients=st.integers(1, 10), seed=seeds)
 def test_every_example_has_exactly_one_owner(
     name: str, count: int, clients: int, seed: int
@@ -92,6 +93,23 @@ def test_equal_shares_differ_by_one_at_most(
     assert max(sizes) - min(sizes) <= 1
 
 
+@given(examples, federations, seeds)
+def test_a_client_with_data_of_its_own_takes_all_of_it(
+    count: int, clients: int, seed: int
+) -> None:
+    dealt = partitions.own(labels(count), clients, seed)
+    assert [sorted(hand.tolist()) for hand in dealt] == [list(range(count))] * clients
+
+
+def test_how_many_others_there_are_leaves_own_data_as_it_is() -> None:
+    few, many = (
+        partitions.share("own", labels(100), clients=count, index=1, seed=0)
+        for count in (2, 20)
+    )
+    assert few.train.tolist() == many.train.tolist() != sorted(few.train.tolist())
+    assert [len(part) for part in (few.train, few.validation, few.test)] == [80, 10, 10]
+
+
 @given(st.integers(0, 5000))
 def test_splits_are_disjoint_and_whole(count: int) -> None:
     splits = partitions.split(np.arange(count))
@@ -113,9 +131,9 @@ def test_a_partition_of_ones_own_is_named_by_its_path() -> None:
     assert splits.train.tolist() == list(range(20, 36))
 
 
-@pytest.mark.parametrize("name", ["by-mood", "shards:two", f"{__name__}:sung"])
+@pytest.mark.parametrize("name", ["by-mood", "own:2", "shards:two", f"{__name__}:sung"])
 def test_an_unknown_partition_is_named(name: str) -> None:
-    with pytest.raises(DataError, match=f"partition '{name}': .*; expected equal, dir"):
+    with pytest.raises(DataError, match=f"partition '{name}': .*; expected equal, own"):
         partitions.share(name, labels(10), clients=1, index=0, seed=0)
 
 

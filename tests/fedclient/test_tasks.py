@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,9 +10,10 @@ import torch
 from torch.nn import functional
 
 from fedclient import tasks, training, weights
-from fedclient.tasks import UnknownTask
+from fedclient.tasks import Place, UnknownTask
 from fedclient.tasks.images import ImageTask
 from fedcore import codec
+from fedcore.settings import ExperimentSettings
 from tests.fedclient.oracles import Cifar10, Mnist
 
 NETWORKS = {"mnist": (Mnist, (1, 28, 28)), "cifar10": (Cifar10, (3, 32, 32))}
@@ -132,3 +134,14 @@ def test_a_task_of_ones_own_is_found_by_its_path(
 def test_an_unknown_task_is_named(name: str) -> None:
     with pytest.raises(UnknownTask, match=name):
         tasks.find(name)
+
+
+@pytest.mark.parametrize(("partition", "trained_on"), [("own", 48), ("equal", 3)])
+def test_own_data_is_trained_on_whole_and_common_data_in_shares(
+    make_npz: Callable[..., Path], partition: str, trained_on: int
+) -> None:
+    place = Place(
+        ExperimentSettings(partition=partition), 7, make_npz("mnist", (28, 28))
+    )
+    shares = image_task("mnist").load(place)  # of 60, all or a twentieth
+    assert len(shares.train.labels) == trained_on

@@ -30,11 +30,12 @@ def test_the_defaults_are_the_standard_experiment() -> None:
         ({"task": "no such!"}, r"task: found 'no such!'"),
         ({"min_clients": 30}, r"min_clients: found 30, expected at most clients = 20"),
         ({"min_clients": 5}, r"at most 5, the clients that start"),
-        ({"partition": "by-mood"}, r"partition: found 'by-mood', expected equal, dir"),
+        ({"partition": "by-mood"}, r"partition: found 'by-mood', expected equal, own"),
         ({"partition": "dirichlet"}, r"partition: found 'dirichlet'"),
         ({"partition": "dirichlet:0.0"}, r"partition: found 'dirichlet:0.0'"),
         ({"partition": "dirichlett:0.5"}, r"partition: found 'dirichlett:0.5'"),
         ({"partition": "shards:0"}, r"partition: found 'shards:0'"),
+        ({"partition": "own:2"}, r"partition: found 'own:2'"),
         ({"partition": "equal\n"}, r"partition: found 'equal\\n'"),
         ([], r"Expected `object`, got `array`"),
     ],
@@ -45,7 +46,8 @@ def test_a_wrong_setting_is_named_with_what_was_expected(raw, complaint) -> None
 
 
 @pytest.mark.parametrize(
-    "name", ["equal", "dirichlet:0.3", "dirichlet:100", "shards:2", "my_pkg.data:deal"]
+    "name",
+    ["equal", "own", "dirichlet:0.3", "dirichlet:100", "shards:2", "my_pkg.data:deal"],
 )
 def test_a_partition_is_ours_or_a_path(name) -> None:
     assert settings.parse({"partition": name}).partition == name
