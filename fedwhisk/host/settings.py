@@ -1,25 +1,34 @@
 """What the embedded host may do: its address, its user, OpenWhisk's limits.
 
 The defaults are those of a stock OpenWhisk standalone, so that what runs here
-runs there.
+runs there; but for its key, which is the same in every install and published.
 """
 
 from __future__ import annotations
 
+import secrets
+import string
 import sys
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MEBIBYTE = 1024 * 1024
 
-# The credentials of `guest` that OpenWhisk's standalone prints: public, not secret.
-GUEST_AUTH = (
-    "23bc46b1-71f6-4ed5-8c54-816aa4f8c502:"
-    "123zO3xZCLrMN6v2BKK1dXYFpXlPkccOFqm12CdAsMgRU4VrNZ9lyGVCGuMDGIwP"
-)
+GUEST_AUTH = ""
+"""No key: `doctor` looks for one here and then says so; `Platform.auth` is the key."""
+
+KEY_LETTERS = string.ascii_letters + string.digits
+KEY_LENGTH = 64
 DEFAULT_KIND = f"python:{sys.version_info.major}.{sys.version_info.minor}"
 # All of them run on the interpreter that runs the host.
 KINDS = tuple(sorted({DEFAULT_KIND, "python:3.10", "python:3.11", "python:3.12"}))
+
+
+def fresh_key() -> str:
+    """Make a key of the form that OpenWhisk's have, `uuid:64 letters and digits`."""
+    letters = (secrets.choice(KEY_LETTERS) for _ in range(KEY_LENGTH))
+    return f"{uuid.uuid4()}:{''.join(letters)}"
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,8 @@ class HostSettings:
     Attributes:
         host: address to listen on.
         port: port to listen on; 0 takes a free one.
-        auth: credentials of the namespace's owner, `uuid:key`.
+        auth: credentials of the namespace's owner, `uuid:key`; whoever has them runs
+            any code as this user. A key of its own where none is given.
         namespace: the one namespace for user entities.
         home: folder of entities and activations; None keeps them for this run only.
         invocations_per_minute: calls a namespace may make in a wall-clock minute.
@@ -46,7 +56,7 @@ class HostSettings:
 
     host: str = "127.0.0.1"
     port: int = 3233
-    auth: str = GUEST_AUTH
+    auth: str = field(default_factory=fresh_key, repr=False)
     namespace: str = "guest"
     home: Path | None = None
     invocations_per_minute: int = 60

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hmac
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -120,7 +122,8 @@ def check_required_auth(request: Request, action: Action, user: Caller | None) -
     if wanted is True:
         fits = user is not None
     elif wanted:
-        fits = request.headers.get("x-require-whisk-auth") == str(wanted)
+        given = request.headers.get("x-require-whisk-auth", "")
+        fits = hmac.compare_digest(given.encode(), str(wanted).encode())
     else:
         fits = True
     if not fits:

@@ -31,7 +31,6 @@ from fedcore.settings import ExperimentSettings
 from fedcore.store.mongo import MongoDatabase
 from fedcore.store.store import Store
 from fedwhisk.database import EmbeddedDatabase
-from fedwhisk.host.settings import GUEST_AUTH
 from fedwhisk.operator import Operator
 from fedwhisk.pool import ClientPool
 from fedwhisk.pool_messages import Start
@@ -107,7 +106,8 @@ class Deployment:
                 stderr=log,
                 text=True,
             )
-        self.host_link.target = port_of(addresses(self._host)["API host"])
+        said = addresses(self._host)
+        self.host_link.target, self._key = port_of(said["API host"]), said["API key"]
 
     def kill_host(self) -> None:
         self._host.kill()
@@ -144,7 +144,7 @@ class Deployment:
     @property
     def whisk(self) -> OpenWhisk:
         """The host's REST API, past the proxies."""
-        return OpenWhisk(f"http://127.0.0.1:{self.host_link.target}", GUEST_AUTH)
+        return OpenWhisk(f"http://127.0.0.1:{self.host_link.target}", self._key)
 
     @contextmanager
     def store(self) -> Iterator[Store]:

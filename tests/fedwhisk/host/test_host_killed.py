@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from fedwhisk.host.settings import GUEST_AUTH
 from tests.openwhisk import OpenWhisk
 from tests.tools import runs, wait_until
 
@@ -23,7 +22,8 @@ def main(args):
 HOST = """
 import time
 from fedwhisk.host import HostServer, HostSettings
-print(HostServer(HostSettings(port=0)).start().url, flush=True)
+host = HostServer(HostSettings(port=0)).start()
+print(host.url, host.auth, flush=True)
 time.sleep(100)
 """
 
@@ -37,7 +37,7 @@ def test_an_action_at_work_ends_with_its_killed_host(tmp_path: Path):
         text=True,
         env=os.environ | place,  # a killed host can't remove its temporary folder
     ) as host:
-        whisk = OpenWhisk(host.stdout.readline().strip(), GUEST_AUTH)
+        whisk = OpenWhisk(*host.stdout.readline().split())
         whisk.action("sleeper", SLEEPER)
         whisk.post("actions/sleeper", {"file": str(told)})
         wait_until(told.exists, "the action at work")
