@@ -20,6 +20,8 @@ from fedwhisk.host.settings import HostSettings
 from fedwhisk.host.stats import HostStats
 from fedwhisk.host.storage import Storage
 
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104
+FAR_AWAY = ("192.0.2.1", 9)  # TEST-NET-1 (RFC 5737): nobody's
 KEEP_ALIVE_S = 120
 GRACE_S = 5
 
@@ -34,7 +36,9 @@ class HostServer:
     `hazard` says which action processes are to be killed at work, for a show.
 
     Attributes:
-        url: where it listens, such as `http://127.0.0.1:3233`, once it is started.
+        url: where this machine reaches it, such as `http://127.0.0.1:3233`, once it
+            is started.
+        outside_url: where other machines reach it, if it listens to them.
         auth: the credentials of its namespace, `uuid:key`.
     """
 
@@ -43,7 +47,7 @@ class HostServer:
     ) -> None:
         self.settings = settings or HostSettings()
         self.auth = self.settings.auth
-        self.url = ""
+        self.url = self.outside_url = ""
         self._hazard = hazard
         self._services: Services | None = None
         self._server: uvicorn.Server | None = None
@@ -107,8 +111,11 @@ class HostServer:
     def _prepare(self) -> None:
         """Take the port and the folder, so that whatever is wrong shows here."""
         self._socket = listen(self.settings.host, self.settings.port)
-        port = self._socket.getsockname()[1]
-        self.url = f"http://{self.settings.host}:{port}"
+        bound, port = self._socket.getsockname()
+        self.url = self.outside_url = f"http://{self.settings.host}:{port}"
+        if bound == EVERY_ADDRESS:  # which is none to connect to
+            self.url = f"http://127.0.0.1:{port}"
+            self.outside_url = f"http://{own_address()}:{port}"
         try:
             services = build_services(
                 self.settings, Storage(self._home()), self._hazard
@@ -148,6 +155,16 @@ class HostServer:
         if self._temporary:
             self._temporary.cleanup()
         self._socket = self._temporary = self._thread = None
+
+
+def own_address() -> str:
+    """This machine's address on its way to others, else its name; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(FAR_AWAY)
+        except OSError:  # no way leads there
+            return socket.gethostname()
+        return str(probe.getsockname()[0])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -2,15 +2,17 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+import requests
 
 from fedwhisk.host import HostServer, HostSettings
-from fedwhisk.host.server import PortBusy
+from fedwhisk.host.server import PortBusy, own_address
 from fedwhisk.host.storage import HomeInUse
 from tests.openwhisk import COUNT, ECHO, SLOW, OpenWhisk, zipped
 from tests.tools import wait_until
@@ -25,6 +27,28 @@ def test_a_busy_port_is_named():
         port = int(host.url.rpartition(":")[2])
         with pytest.raises(PortBusy, match=str(port)):
             HostServer(HostSettings(port=port)).start()
+
+
+def test_a_host_for_all_addresses_says_one_that_can_be_connected_to():
+    settings = HostSettings(host="0.0.0.0", port=0)  # noqa: S104
+    with HostServer(settings) as host:
+        port = host.url.rpartition(":")[2]
+        assert host.url == f"http://127.0.0.1:{port}"
+        assert host.outside_url == f"http://{own_address()}:{port}"
+        for url in (host.url, host.outside_url):
+            assert requests.get(f"{url}/ping", timeout=10).text == "pong"
+
+
+def test_a_host_for_one_address_says_that_one():
+    with HostServer(HostSettings(port=0)) as host:
+        assert host.url == host.outside_url
+        assert host.url.startswith("http://127.0.0.1:")
+
+
+def test_a_machine_with_no_way_to_others_says_its_name(monkeypatch):
+    nowhere = ("255.255.255.255", 9)  # a broadcast, which a plain socket may not send
+    monkeypatch.setattr("fedwhisk.host.server.FAR_AWAY", nowhere)
+    assert own_address() == socket.gethostname()
 
 
 def test_a_home_belongs_to_one_host(tmp_path):
