@@ -1,9 +1,10 @@
-"""The folder of the embedded platform's state: who uses it, and its secret."""
+"""The folder of the embedded platform's state: who uses it, its secret and key."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from fedwhisk.config import Settings
 from fedwhisk.errors import OperatorError
 
 SECRET_BYTES = 32
+KEY = re.compile(r"[0-9a-f-]{36}:[A-Za-z0-9]{64}")
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -114,6 +116,25 @@ class Home:
         if not file.exists():
             write_private(file, secrets.token_hex(SECRET_BYTES).encode())
         return file.read_bytes().strip()
+
+    def key(self) -> str:
+        """Return the key of the host's namespace, which is the home's own.
+
+        Raises:
+            OperatorError: the file holds something else.
+        """
+        file = self.path / "key"
+        if not file.exists():
+            from fedwhisk.host.settings import fresh_key  # the whole host, a second
+
+            write_private(file, fresh_key().encode())
+        found = file.read_text(encoding="utf-8", errors="replace").strip()
+        if KEY.fullmatch(found) is None:
+            raise OperatorError(
+                f"{file}: found no key, expected uuid:64 letters and digits; "
+                "without the file a new one is made"
+            )
+        return found
 
     def remove(self) -> bool:
         """Remove the folder with everything in it; False when there was none.

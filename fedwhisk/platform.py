@@ -65,15 +65,17 @@ class Platform:
         base_url: where the actions are.
         secret: what its tokens are derived from.
         words: what keeps its state, in words.
-        apihost: its REST API, if it is ours.
+        apihost: its REST API, if it is ours, as this machine reaches it.
+        outside: the same as other machines reach it, if this process runs it.
         auth: the key of its namespace there, if it is ours.
         stats: what its host has done, if it runs in this process.
     """
 
     base_url: str
-    secret: bytes
+    secret: bytes = field(repr=False)
     words: str = ""
     apihost: str = ""
+    outside: str = ""
     auth: str = field(default="", repr=False)
     stats: Callable[[], HostStats] | None = None
 
@@ -104,7 +106,7 @@ def embedded(
     with home.held(), _database(settings, home) as (url, words, ready):
         secret = home.secret(settings)
         build_actions(TARGET)
-        limits = HostLimits(home.host, budget(settings), address, hazard)
+        limits = HostLimits(home.host, home.key(), budget(settings), address, hazard)
         with _host(limits, port, or_any=or_any) as host:
             ready()
             _deploy(settings, host, url, secret)
@@ -112,7 +114,15 @@ def embedded(
             own = "" if settings.mongodb_url else url  # another's may hold a password
             running = Running(os.getpid(), base_url, host.url, own)
             with home.announced(running):
-                yield Platform(base_url, secret, words, host.url, host.auth, host.stats)
+                yield Platform(
+                    base_url,
+                    secret,
+                    words,
+                    apihost=host.url,
+                    outside=host.outside_url,
+                    auth=host.auth,
+                    stats=host.stats,
+                )
 
 
 @contextmanager
@@ -140,8 +150,13 @@ def attached(settings: Settings) -> Platform | None:
     running = home.running()
     if running is None:
         return None
-    words = f"process {running.pid}'s"
-    return Platform(running.base_url, home.secret(settings), words, running.apihost)
+    return Platform(
+        running.base_url,
+        home.secret(settings),
+        f"process {running.pid}'s",
+        apihost=running.apihost,
+        auth=home.key(),
+    )
 
 
 def remote(settings: Settings, where: Where) -> Platform:
@@ -233,12 +248,13 @@ def _database(
 
 @dataclass(frozen=True)
 class HostLimits:
-    """Where the host keeps its state, what it allows a minute, where it listens.
+    """Where the host keeps its state, whom it lets in, how often, where it listens.
 
     And what kills its action processes, which on a calm day is nothing.
     """
 
     home: Path
+    auth: str = field(repr=False)
     calls_per_minute: int
     address: str
     hazard: Callable[[], float | None]
@@ -253,6 +269,7 @@ def _host(limits: HostLimits, port: int, *, or_any: bool) -> Iterator[HostServer
         settings = HostSettings(
             host=limits.address,
             port=wanted,
+            auth=limits.auth,
             home=limits.home,
             invocations_per_minute=limits.calls_per_minute,
             concurrent_invocations=calls_at_once(limits.calls_per_minute),

@@ -1,6 +1,8 @@
+import re
 import stat
 import subprocess
 import sys
+import uuid
 
 import pytest
 
@@ -36,6 +38,26 @@ def test_a_secret_that_is_set_is_not_stored(tmp_path) -> None:
     home = Home(tmp_path)
     assert home.secret(Settings(fed_secret="s" * 32)) == b"s" * 32
     assert not (tmp_path / "secret").exists()
+
+
+def test_a_key_is_a_homes_own_and_for_this_user_alone(tmp_path) -> None:
+    home, other = Home(tmp_path / "home"), Home(tmp_path / "other")
+    home.make()
+    other.make()
+    key = home.key()
+    assert re.fullmatch(r"[0-9a-f-]{36}:[A-Za-z0-9]{64}", key)
+    assert str(uuid.UUID(key.partition(":")[0])) == key.partition(":")[0]
+    assert Home(tmp_path / "home").key() == key
+    assert other.key().split(":")[0] != key.split(":")[0]
+    assert other.key().split(":")[1] != key.split(":")[1]
+    assert mode(home.path / "key") == 0o600
+
+
+@pytest.mark.parametrize("found", [b"", b"\n", b":", b"guest:guest", b"\xff" * 101])
+def test_what_is_no_key_lets_nobody_in(tmp_path, found) -> None:
+    (tmp_path / "key").write_bytes(found)
+    with pytest.raises(OperatorError, match="found no key"):
+        Home(tmp_path).key()
 
 
 def test_two_processes_cannot_hold_a_home_and_a_killed_one_lets_go(tmp_path) -> None:
