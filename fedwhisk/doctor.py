@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-BUDGET_IN_USE = 0.8
-"""Clients are told to leave a fifth of the budget free."""
+from fedcore.pace import Pace, start_spread_s
 
 QUICK_S, SLOW_S = 60.0, 600.0
 """Least seconds of a round at which calls begin to matter, and to pass a deadline."""
@@ -58,26 +57,30 @@ def healthy(findings: Iterable[Finding]) -> bool:
     return all(finding.grade is not Grade.PROBLEM for finding in findings)
 
 
-def judge_budget(calls_per_minute: int, clients: int) -> Finding:
-    """Say how long rounds must last for a budget to carry so many clients.
+def judge_budget(calls_per_minute: int, clients: int, per_round: int) -> Finding:
+    """Say what a budget means for so many clients, as they will be paced by it.
 
-    A round takes two calls of each client that trains and one of any other, so two of
-    each at most; a model of several chunks takes more.
+    A model of one chunk is assumed; a larger one takes more calls.
     """
-    calls = 2 * clients + 2
-    least_s = 60 * calls / (BUDGET_IN_USE * calls_per_minute)
+    pace = Pace(calls_per_minute, clients, min(per_round, clients))
+    enrolling_s = start_spread_s(clients, calls_per_minute)
     found = (
-        f"{clients} clients make up to {calls} calls a round; at {calls_per_minute} a "
-        f"minute they take {least_s:.0f} s"
+        f"{clients} clients with {pace.cohort} a round, at {calls_per_minute} calls a "
+        f"minute: rounds take {_span(pace.round_s)} or more, enrolling "
+        f"{_span(enrolling_s)}, and all have heard of the end {_span(pace.news_s)} "
+        "after it"
     )
-    advice = (
-        "raise the platform's calls a minute and CALLS_PER_MINUTE with it, draw fewer "
-        "clients a round, or give rounds a longer deadline"
-    )
-    if least_s <= QUICK_S:
-        return ok("budget", found)
-    if least_s <= SLOW_S:
-        return warning("budget", found, advice)
-    return problem(
-        "budget", f"{found}, more than a round's {SLOW_S:.0f} s by default", advice
-    )
+    more = "raise the platform's calls a minute and CALLS_PER_MINUTE with it"
+    if pace.round_s > SLOW_S:
+        found += f"; a round's deadline is {SLOW_S:.0f} s by default"
+        advice = f"{more}, draw fewer clients a round, or give rounds a later deadline"
+        return problem("budget", found, advice)
+    if pace.round_s > QUICK_S:
+        return warning("budget", found, f"{more}, or draw fewer clients a round")
+    if max(enrolling_s, pace.news_s) > SLOW_S:
+        return warning("budget", found, f"slow, not broken: have time, or {more}")
+    return ok("budget", found)
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -15,13 +15,14 @@ FEW_AT_ONCE = 10
 """Calls at once below which clients get in each other's way."""
 
 
-def examine(apihost: str, auth: str, clients: int) -> Iterator[Finding]:
+def examine(apihost: str, auth: str, clients: int, per_round: int) -> Iterator[Finding]:
     """Ask the host for what is deployed and for what it allows.
 
     Args:
         apihost: the host's URL, `https://` where it has no scheme.
         auth: credentials, `uuid:key`.
         clients: how many clients are planned.
+        per_round: how many of them are drawn a round.
     """
     with Host(apihost, auth) as host:
         try:
@@ -36,7 +37,10 @@ def examine(apihost: str, auth: str, clients: int) -> Iterator[Finding]:
                 yield judge_kind(host)
                 return
             yield judge_package(host, package)
-            yield from judge_limits(package, *allowances(host), clients)
+            most, at_once = allowances(host)
+            yield judge_limits(package, most, at_once)
+            calls_per_minute = min(budget_told(package), most)
+            yield judge_budget(calls_per_minute, clients, per_round)
         except DeployError as error:
             yield problem("apihost", str(error), "check APIHOST and AUTH in .env")
 
@@ -93,26 +97,22 @@ def odd_limits(host: Host, wanted: ManifestPackage, name: str) -> Iterator[str]:
             yield f"{name}: {limit} is {found[limit]}, expected {value}"
 
 
-def judge_limits(
-    package: dict[str, Any], most: int, at_once: int, clients: int
-) -> Iterator[Finding]:
-    """Whether the budget that clients go by is the platform's, and is enough."""
+def judge_limits(package: dict[str, Any], most: int, at_once: int) -> Finding:
+    """Whether the budget that clients go by is the platform's."""
     told = budget_told(package)
     if told > most:
-        yield problem(
+        return problem(
             "limits",
             f"clients are told of {told} calls a minute, the platform allows {most}",
             f"set CALLS_PER_MINUTE={most} and deploy again, or raise the platform's",
         )
-    elif at_once < FEW_AT_ONCE:
-        yield warning(
+    if at_once < FEW_AT_ONCE:
+        return warning(
             "limits",
             f"the platform allows {at_once} calls at once",
             "raise it: calls beyond it are refused and come again later",
         )
-    else:
-        yield ok("limits", f"{most} calls a minute and {at_once} at once are allowed")
-    yield judge_budget(min(told, most), clients)
+    return ok("limits", f"{most} calls a minute and {at_once} at once are allowed")
 
 
 def budget_told(package: dict[str, Any]) -> int:

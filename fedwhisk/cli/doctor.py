@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 Planned = Annotated[
     int, typer.Option("--clients", min=1, help="How many clients are planned.")
 ]
+PerRound = Annotated[int, typer.Option(min=1, help="Clients drawn a round.")]
 COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def doctor(
-    on: options.On = Where.EMBEDDED, clients: Planned = 20, json: options.Json = False
+    on: options.On = Where.EMBEDDED,
+    clients: Planned = 20,
+    per_round: PerRound = 10,
+    json: options.Json = False,
 ) -> None:
     """Examine a deployment from outside; what is wrong comes with what to do about it.
 
@@ -36,7 +40,7 @@ def doctor(
     settings = config.load()
     findings = []
     with reach(settings, on) as platform:
-        for finding in examine(settings, on, platform, clients):
+        for finding in examine(settings, on, platform, clients, per_round):
             findings.append(finding)
             if not json:
                 show(finding)
@@ -50,7 +54,7 @@ def doctor(
 
 
 def examine(
-    settings: Settings, on: Where, platform: Platform, clients: int
+    settings: Settings, on: Where, platform: Platform, clients: int, per_round: int
 ) -> Iterator[Finding]:
     """Examine all that can be seen of a deployment from here."""
     from actions.build import build_id
@@ -59,11 +63,11 @@ def examine(
 
     yield from doctor_actions.examine(platform.base_url, platform.secret, build_id())
     if on is Where.AWS:
-        yield judge_budget(budget(settings, on), clients)
+        yield judge_budget(budget(settings, on), clients, per_round)
         return
     apihost, auth = credentials(settings, on, platform)
     if apihost and auth:
-        yield from doctor_openwhisk.examine(apihost, auth, clients)
+        yield from doctor_openwhisk.examine(apihost, auth, clients, per_round)
     else:
         found = "the platform's cannot be told without APIHOST and AUTH"
         yield warning("limits", found, "set them in .env")
@@ -72,9 +76,7 @@ def examine(
 def credentials(settings: Settings, on: Where, platform: Platform) -> tuple[str, str]:
     """Return the REST API's address and key: ours on this machine, else those set."""
     if on is Where.EMBEDDED:
-        from fedwhisk.host.settings import GUEST_AUTH
-
-        return platform.apihost, GUEST_AUTH
+        return platform.apihost, platform.auth
     return settings.apihost, settings.auth
 
 
