@@ -114,8 +114,10 @@ def read_config(path: Path | None) -> dict[str, Any]:
         return {}
     import yaml
 
+    from fedwhisk.cli import yaml_file
+
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = yaml_file.read(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
     except yaml.YAMLError as error:
