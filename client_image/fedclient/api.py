@@ -33,6 +33,13 @@ FIRST_DELAY_S = 1.0
 LONGEST_DELAY_S = 60.0
 LONGEST_RETRY_AFTER_S = 600.0
 
+REMIND_EVERY = 10
+"""How often, in attempts, a failure that stays the same is explained again."""
+
+RIGHT = "is BASE_URL_OW (or BASE_URL_AWS) right?"
+NO_ACTION = frozenset({200, 204, 301, 302, 303, 307, 308, 404, 405})
+"""Statuses that, without an answer of ours, another server's pages have, too."""
+
 
 class Refused(Exception):
     """The federation said no, and would say it again.
@@ -73,11 +80,22 @@ class Traffic:
 
 
 class _Passing(Exception):
-    """A failure that may pass; `retry_after` is the least delay it asked for."""
+    """A failure that may pass.
 
-    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+    Attributes:
+        reason: what it is, in a few words.
+        retry_after: the least delay it asked for.
+        hint: a sentence on what else it may mean; else empty.
+    """
+
+    def __init__(self, reason: str, retry_after: float = 0.0, hint: str = "") -> None:
         super().__init__(reason)
+        self.reason = reason
         self.retry_after = retry_after
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.reason}. {self.hint}" if self.hint else self.reason
 
 
 class Actions:
@@ -102,6 +120,7 @@ class Actions:
         rng: random.Random | None = None,
     ) -> None:
         self.traffic = Traffic()
+        self._answered = False
         self._transport = transport
         self._patience_s = patience_s
         self._clock = clock
@@ -133,16 +152,24 @@ class Actions:
         """
         message = _message(action, request, token)
         patience = self._patience_s if patience_s is None else patience_s
-        started, attempt = self._clock(), 0
+        started, attempt, last = self._clock(), 0, ""
         while True:
             try:
-                return _read(action, self._send(message), answer_type)
+                answer = _read(action, self._send(message), answer_type)
+                self._answered = True
+                return answer
             except _Passing as failure:
+                if self._answered:
+                    failure.hint = ""  # the URL is right
                 delay = self._delay(attempt, failure.retry_after)
                 waited = self._clock() - started
                 if patience is not None and waited + delay > patience:
                     raise Unreachable(f"{action}: {failure}") from failure
-                log.warning("%s: %s; again in %.1f s", action, failure, delay)
+                known = failure.reason == last and attempt % REMIND_EVERY
+                hint = f". {failure.hint}" if failure.hint and not known else ""
+                words = (action, failure.reason, delay, hint)
+                log.warning("%s: %s; again in %.1f s%s", *words)
+                last = failure.reason
             self._sleep(delay)
             attempt += 1
             self.traffic.retries += 1
@@ -154,7 +181,9 @@ class Actions:
         try:
             reply = self._transport.send(message)
         except NoAnswer as error:
-            raise _Passing(f"no answer ({error})") from error
+            there = error.unreached
+            hint = f"Nothing is to be reached at {there}: {RIGHT}" if there else ""
+            raise _Passing(f"no answer ({error})", hint=hint) from error
         traffic.bytes_in += len(reply.body)
         traffic.throttled += reply.status == 429
         return reply
@@ -192,11 +221,19 @@ def _read(action: str, reply: Reply, answer_type: type[Wire]) -> Wire:
             raise _Passing(f"not an answer of ours ({error})") from error
     ours = _our_error(content)
     if ours is None or 200 <= reply.status < 300:
-        raise _Passing(f"HTTP {reply.status}", _retry_after(reply.headers))
+        wait = _retry_after(reply.headers)
+        raise _Passing(f"HTTP {reply.status}", wait, _no_action(reply))
     if reply.status == 429 or reply.status >= 500:
         wait = ours["retry_after"] or _retry_after(reply.headers)
         raise _Passing(f"{ours['code']}: {ours['message']}", wait)
     raise Refused(action, reply.status, **ours)
+
+
+def _no_action(reply: Reply) -> str:
+    """Return a sentence if such an answer may come from where there is no action."""
+    if reply.status in NO_ACTION and reply.url:
+        return f"There is no action at {reply.url}: {RIGHT}"
+    return ""
 
 
 def our_error(body: bytes) -> dict[str, Any] | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
+from requests.exceptions import ProxyError
 
 CONNECT_S = 10.0
 READ_S = 75.0
@@ -14,7 +16,15 @@ READ_S = 75.0
 
 
 class NoAnswer(Exception):
-    """The request may or may not have arrived; no answer came back."""
+    """The request may or may not have arrived; no answer came back.
+
+    Attributes:
+        unreached: the URL, if no connection to it came about; else empty.
+    """
+
+    def __init__(self, reason: str, *, unreached: str = "") -> None:
+        super().__init__(reason)
+        self.unreached = unreached
 
 
 @dataclass(frozen=True)
@@ -35,11 +45,12 @@ class Message:
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. Header names are in lower case."""
+    """What came back, header names in lower case, and from which URL if it had one."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    url: str = field(default="", compare=False)
 
 
 class Transport(Protocol):
@@ -65,6 +76,7 @@ class HttpTransport:
         self, base_url: str, *, timeout: tuple[float, float] = (CONNECT_S, READ_S)
     ) -> None:
         self._base_url = base_url.rstrip("/")
+        self._shown = _without_credentials(self._base_url)
         self._timeout = timeout
         self._session = requests.Session()
 
@@ -81,10 +93,47 @@ class HttpTransport:
                 allow_redirects=False,  # a redirected POST would become a GET
             )
         except requests.RequestException as error:
-            raise NoAnswer(f"{type(error).__name__}: {error}") from error
+            raise self._no_answer(error) from error
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, response.content, headers)
+        shown = f"{self._shown}/{message.action}"
+        return Reply(response.status_code, response.content, headers, shown)
+
+    def _no_answer(self, error: requests.RequestException) -> NoAnswer:
+        """Say in a few words what requests and urllib3 say in six lines."""
+        connect_s, read_s = self._timeout
+        match error:
+            case requests.ConnectTimeout():
+                reason = f"no connection within {connect_s:g} s"
+                return NoAnswer(reason, unreached=self._shown)
+            case requests.ReadTimeout():
+                return NoAnswer(f"nothing came back within {read_s:g} s")
+        cause = _innermost(error)
+        reason = _words(cause)
+        if isinstance(error, ProxyError):
+            return NoAnswer(f"proxy: {reason}")
+        broken = isinstance(cause, ConnectionResetError | BrokenPipeError)
+        lost = broken or not isinstance(cause, OSError)
+        return NoAnswer(reason, unreached="" if lost else self._shown)
 
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
+
+
+def _words(cause: BaseException) -> str:
+    """Return an error's own words: the system's, if it is the system's."""
+    if isinstance(cause, OSError):
+        return cause.strerror or str(cause)
+    return f"{type(cause).__name__}: {cause}".strip()
+
+
+def _without_credentials(url: str) -> str:
+    """Return a URL as it may be logged."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

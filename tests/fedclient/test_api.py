@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 
 import msgspec
 import pytest
@@ -128,10 +129,83 @@ def test_a_server_that_hangs_up_is_asked_again(server: Server) -> None:
 
 
 def test_nobody_at_the_url_ends_patience_in_words() -> None:
-    nobody = HttpTransport("http://127.0.0.1:1/fed")
+    nobody = HttpTransport("http://user:password@127.0.0.1:1/fed")
     actions = actions_on(nobody, Time(), patience_s=5.0)
-    with pytest.raises(Unreachable, match=r"check_in: no answer \(ConnectionError"):
+    with pytest.raises(Unreachable) as caught:
         check_in(actions)
+    assert str(caught.value) == (
+        "check_in: no answer (Connection refused). Nothing is to be reached at "
+        "http://127.0.0.1:1/fed: is BASE_URL_OW (or BASE_URL_AWS) right?"
+    )
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What was logged, less the delays."""
+    said = [record.getMessage() for record in caplog.records]
+    return [re.sub(r"again in [\d.]+ s", "again", each) for each in said]
+
+
+def test_a_url_without_actions_is_explained_now_and_then(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    replies = [*[Reply(404)] * 11, Reply(405), Reply(502), ok(WAIT)]
+    server.answer = lambda message: replies.pop(0)
+    check_in(actions_on(HttpTransport(server.url), Time()))
+    url = f"{server.url}/check_in"
+    hint = f". There is no action at {url}: is BASE_URL_OW (or BASE_URL_AWS) right?"
+    short = "check_in: HTTP 404; again"
+    assert complaints(caplog) == [
+        short + hint,
+        *[short] * 9,
+        short + hint,
+        "check_in: HTTP 405; again" + hint,
+        "check_in: HTTP 502; again",
+    ]
+
+
+def test_a_url_that_has_answered_is_right(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    replies = [ok(WAIT), Reply(404), ok(WAIT)]
+    server.answer = lambda message: replies.pop(0)
+    actions = actions_on(HttpTransport(server.url), Time())
+    check_in(actions)
+    check_in(actions)
+    assert complaints(caplog) == ["check_in: HTTP 404; again"]
+
+
+@pytest.mark.parametrize(
+    ("url", "reason", "unreached"),
+    [
+        ("http://127.0.0.1:1", "Connection refused", True),
+        ("http://nobody.invalid", "", True),  # in the resolver's words
+        ("{hangs up}", "Remote end closed connection without response", False),
+    ],
+)
+def test_a_failed_connection_is_told_in_a_few_words(
+    server: Server, url: str, reason: str, unreached: bool
+) -> None:
+    def hang_up(message: Message) -> Reply:
+        raise NoAnswer("hang up")
+
+    server.answer = hang_up
+    url = url.replace("{hangs up}", server.url)
+    with pytest.raises(NoAnswer) as caught:
+        HttpTransport(url).send(Message("status", "GET"))
+    assert reason in str(caught.value)
+    assert 0 < len(str(caught.value)) < 100
+    assert caught.value.unreached == (url if unreached else "")
+
+
+def test_a_proxy_that_is_not_there_is_no_fault_of_the_url(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    with pytest.raises(NoAnswer, match="proxy: Connection refused") as caught:
+        HttpTransport("http://fed.invalid").send(Message("status", "GET"))
+    assert caught.value.unreached == ""
 
 
 def test_a_slow_server_is_no_answer(server: Server) -> None:
@@ -145,7 +219,7 @@ def test_a_slow_server_is_no_answer(server: Server) -> None:
 
     server.answer = answer
     transport = HttpTransport(server.url, timeout=(1.0, 0.05))
-    with pytest.raises(NoAnswer, match="ReadTimeout"):
+    with pytest.raises(NoAnswer, match=r"nothing came back within 0\.05 s"):
         transport.send(Message("check_in", "POST"))
     late.set()
 
