@@ -99,8 +99,8 @@ def embedded(
         hazard: what kills its action processes (see `chaos`).
 
     Raises:
-        OperatorError: the home is in use, the port is busy, the database cannot be
-            reached, the actions cannot be built.
+        OperatorError: the home is in use, the port or address cannot be had, the
+            database cannot be reached, the actions cannot be built.
     """
     home = Home(settings.fedwhisk_home)
     with home.held(), _database(settings, home) as (url, words, ready):
@@ -262,7 +262,7 @@ class HostLimits:
 
 @contextmanager
 def _host(limits: HostLimits, port: int, *, or_any: bool) -> Iterator[HostServer]:
-    from fedwhisk.host.server import HostServer, PortBusy
+    from fedwhisk.host.server import CannotListen, HostServer, PortBusy
     from fedwhisk.host.settings import HostSettings
 
     def start(wanted: int) -> HostServer:
@@ -279,8 +279,8 @@ def _host(limits: HostLimits, port: int, *, or_any: bool) -> Iterator[HostServer
 
     try:
         host = start(port)
-    except PortBusy as error:
-        if not or_any:
+    except CannotListen as error:
+        if not or_any or not isinstance(error, PortBusy):
             raise OperatorError(str(error)) from error
         host = start(0)
     try:

@@ -26,7 +26,11 @@ KEEP_ALIVE_S = 120
 GRACE_S = 5
 
 
-class PortBusy(Exception):
+class CannotListen(Exception):
+    """The wanted address or port cannot be had."""
+
+
+class PortBusy(CannotListen):
     """Another program listens on the wanted port."""
 
 
@@ -76,6 +80,7 @@ class HostServer:
 
         Raises:
             PortBusy: another program listens on the wanted port.
+            CannotListen: the address is none of this machine's, or is forbidden.
             HomeInUse: another host keeps its entities in the same folder.
         """
         self._prepare()
@@ -172,6 +177,7 @@ def listen(host: str, port: int) -> socket.socket:
 
     Raises:
         PortBusy: another program listens there.
+        CannotListen: the address is none of this machine's, or is forbidden.
     """
     # The protocol is named: asyncio turns Nagle's delay off for TCP by name only.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -185,6 +191,9 @@ def listen(host: str, port: int) -> socket.socket:
                 f"port {port} on {host} is in use by another program; "
                 "choose another one, or 0 for any free one"
             ) from error
-        raise
+        raise CannotListen(
+            f"port {port} on {host}: cannot listen ({error.strerror}); expected an "
+            "IPv4 address of this machine, or 0.0.0.0 for all of them"
+        ) from error
     listener.listen(1024)
     return listener

@@ -1,8 +1,11 @@
 import os
 
+import pytest
+
 from fedcore.adapters import aws_lambda, deployment
 from fedwhisk.cli.up import described
 from fedwhisk.config import Settings
+from fedwhisk.errors import OperatorError
 from fedwhisk.home import Home, Running
 from fedwhisk.platform import (
     BUDGETS,
@@ -24,6 +27,16 @@ def test_the_host_takes_the_homes_key(tmp_path) -> None:
     with _host(limits, 0, or_any=False) as host:
         assert host.auth == "uuid:key"
     assert "uuid:key" not in repr(limits)
+
+
+@pytest.mark.parametrize("or_any", [True, False])
+def test_an_address_that_cannot_be_had_is_said(tmp_path, or_any) -> None:
+    limits = HostLimits(tmp_path, "uuid:key", 60, "203.0.113.9", lambda: None)
+    with (
+        pytest.raises(OperatorError, match=r"203\.0\.113\.9: cannot listen"),
+        _host(limits, 0, or_any=or_any),
+    ):
+        pass
 
 
 def test_whoever_attaches_to_a_platform_gets_its_key(tmp_path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from fedwhisk.host import HostServer, HostSettings
-from fedwhisk.host.server import PortBusy, own_address
+from fedwhisk.host.server import CannotListen, PortBusy, own_address
 from fedwhisk.host.storage import HomeInUse
 from tests.openwhisk import COUNT, ECHO, SLOW, OpenWhisk, zipped
 from tests.tools import wait_until
@@ -27,6 +27,12 @@ def test_a_busy_port_is_named():
         port = int(host.url.rpartition(":")[2])
         with pytest.raises(PortBusy, match=str(port)):
             HostServer(HostSettings(port=port)).start()
+
+
+@pytest.mark.parametrize("address", ["203.0.113.9", "no such name", "::1"])
+def test_an_address_that_is_not_this_machines_is_named(address):
+    with pytest.raises(CannotListen, match=f"{address}.*an IPv4 address"):
+        HostServer(HostSettings(host=address, port=0)).start()
 
 
 def test_a_host_for_all_addresses_says_one_that_can_be_connected_to():
