@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fedcore.messages import Report, RoundReport
+from fedcore.messages import LiveReport, Report, RoundReport
 from fedcore.settings import ExperimentSettings
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def _events(report: Report) -> Iterator[str]:
     if report.state == "enrolling":
         yield f"{report.enrolled} of {report.settings.clients} clients enrolled"
     for each in report.rounds:
+        yield from _refusals(report, each)
         yield (
             f"round {each.round} closed: {each.updates} updates, "
             f"{each.examples} examples, {each.seconds:.1f} s"
@@ -109,35 +110,62 @@ def _events(report: Report) -> Iterator[str]:
         if each.evaluation:
             accuracy, loss = each.evaluation["accuracy"], each.evaluation["loss"]
             yield f"version {each.round}: accuracy {accuracy:.4f}, loss {loss:.4f}"
+    if report.live is not None:
+        yield from _refusals(report, report.live)
     if report.state in ("finished", "failed", "stopped"):
         reason = f": {report.reason}" if report.reason else ""
         yield f"{report.experiment} {report.state}{reason}"
 
 
+def _refusals(report: Report, of: RoundReport | LiveReport) -> Iterator[str]:
+    """Say whose update a round does not take, and why: the same while it is open."""
+    names = {str(each.index): each.name for each in report.clients}
+    for index, reason in of.refused.items():
+        name = f" ({names[index]})" if index in names else ""
+        yield f"round {of.round}: the update of client {index}{name} refused: {reason}"
+
+
 def picture(report: Report, chaos: Mapping[str, int] = NO_FAULTS) -> Group:
     """Return the live view of an experiment."""
-    settings = report.settings
-    done = max(report.version, 0)
     line = Text(f"{report.state}   ", style="bold")
-    line.append(f"{report.enrolled} of {settings.clients} clients   ", style="default")
-    line.append(_live_words(report), style="default")
-    left = time_left(report)
-    words = f"{done} of {settings.rounds} rounds"
-    words += f", about {_span(left)} left" if left is not None else ""
+    line.append(_headline(report), style="default")
     bar = Table.grid(padding=(0, 1))
-    bar.add_row(ProgressBar(total=settings.rounds, completed=done, width=40), words)
+    total, done = report.settings.rounds, max(report.version, 0)
+    bar.add_row(ProgressBar(total=total, completed=done, width=40), _progress(report))
     mischief = [Text(f"chaos: {counted(chaos)}")] if chaos else []
-    return Group(line, bar, *mischief, rounds_table(report.rounds[-RECENT:]))
+    return Group(line, bar, *mischief, *_recent(report))
+
+
+def still(report: Report) -> Group:
+    """Return the same for where nothing is drawn: a pipe, a file, a log."""
+    line = Text(f"{report.state}   {_headline(report)}".rstrip())
+    return Group(line, Text(_progress(report)), *_recent(report))
+
+
+def _recent(report: Report) -> list[Table]:
+    return [rounds_table(report.rounds[-RECENT:])] if report.rounds else []
+
+
+def _headline(report: Report) -> str:
+    enrolled = f"{report.enrolled} of {report.settings.clients} clients"
+    return f"{enrolled}   {_live_words(report)}"
+
+
+def _progress(report: Report) -> str:
+    left = time_left(report)
+    words = f"{max(report.version, 0)} of {report.settings.rounds} rounds"
+    return f"{words}, about {_span(left)} left" if left is not None else words
 
 
 def _live_words(report: Report) -> str:
     live = report.live
     if live is None or report.state != "running":
         return report.reason or ""
+    refused = f", {len(live.refused)} refused" if live.refused else ""
     attempt = f", attempt {live.attempt}" if live.attempt > 1 else ""
     return (
         f"round {live.round} {live.state}: {len(live.accepted)} of {live.target} "
-        f"updates{attempt}, {_span(max(0.0, report.now - live.opened))}"
+        f"updates{refused}{attempt}, {_span(max(0.0, report.now - live.opened))}"
     )
 
 
@@ -155,7 +183,9 @@ def time_left(report: Report) -> float | None:
 def rounds_table(rounds: list[RoundReport]) -> Table:
     """Return the rounds as a table."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("round", "updates", "examples", "seconds", "accuracy", "loss", "late"):
+    heads = ["round", "updates", "examples", "seconds", "accuracy", "loss", "late"]
+    any_refused = any(each.refused for each in rounds)
+    for head in [*heads, "refused"] if any_refused else heads:
         table.add_column(head, justify="right")
     for each in rounds:
         score = each.evaluation or {}
@@ -167,6 +197,7 @@ def rounds_table(rounds: list[RoundReport]) -> Table:
             f"{100 * score['accuracy']:.2f} %" if score else "",
             f"{score['loss']:.4f}" if score else "",
             str(len(each.late) or ""),
+            *([str(len(each.refused) or "")] if any_refused else []),
         )
     return table
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from fedcore.messages import LiveReport, Report, RoundReport
+from fedcore.messages import ClientReport, LiveReport, Report, RoundReport
 from fedcore.settings import ExperimentSettings
 
 SETTINGS = ExperimentSettings(clients=4, per_round=2, rounds=3)
@@ -70,3 +70,24 @@ def report(*rounds: RoundReport, state: str = "running", **changes: Any) -> Repo
         now=opened + 4,
     )
     return msgspec.structs.replace(whole, **changes)
+
+
+def member(index: int, **changes: Any) -> ClientReport:
+    """Client `index`, called `c<index>`: 2 updates, seen at second 100."""
+    known = ClientReport(
+        index=index,
+        name=f"c{index}",
+        last_seen=100.0,
+        due=110.0,
+        rounds=2,
+        train_s=1.5,
+        revoked=False,
+    )
+    return msgspec.structs.replace(known, **changes)
+
+
+def refused(whole: Report, reasons: dict[str, str]) -> Report:
+    """The same experiment whose live round does not take some clients' updates."""
+    assert whole.live is not None
+    live = msgspec.structs.replace(whole.live, refused=reasons)
+    return msgspec.structs.replace(whole, live=live)

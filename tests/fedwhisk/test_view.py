@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from fedwhisk.members import clients_table
 from fedwhisk.results import Outcome, Totals
-from fedwhisk.view import PlainView, picture, show_summary, time_left
-from tests.fedwhisk.reports import closed, report
+from fedwhisk.view import PlainView, picture, show_summary, still, time_left
+from tests.fedwhisk.reports import closed, member, refused, report
 
 
 @pytest.fixture
@@ -116,3 +117,64 @@ def test_faults_on_purpose_are_counted_in_the_picture_and_at_the_end(console) ->
     )
     show_summary(console, Outcome(report(), totals, Path("runs"), None))
     assert "    chaos  1 calls doubled, 3 requests lost\n" in said(console)
+
+
+TOO_LONG = {"1": "norm: found 9, expected at most 3"}
+
+
+def test_a_refused_update_is_told_once_whose_and_why(console) -> None:
+    open_round = refused(report(closed(0), clients=[member(1)]), TOO_LONG)
+    view = PlainView(console)
+    view.show(open_round)
+    view.show(open_round)
+    # Once the round has closed its record says the same: nothing new.
+    view.show(report(closed(0), closed(1, refused=TOO_LONG), clients=[member(1)]))
+    assert said(console).splitlines() == [
+        "round 0 closed: 2 updates, 2400 examples, 10.0 s",
+        "round 1: the update of client 1 (c1) refused: norm: found 9, expected at most "
+        "3",
+        "round 1 closed: 2 updates, 2400 examples, 10.0 s",
+    ]
+
+
+def test_a_refusal_that_nobody_saw_live_is_told_from_the_record(console) -> None:
+    PlainView(console).show(report(closed(0, refused={"7": "too long"})))
+    assert said(console).splitlines()[0] == (
+        "round 0: the update of client 7 refused: too long"
+    )
+
+
+def test_the_picture_counts_the_refused(console) -> None:
+    rounds = (closed(0), closed(1, refused={"0": "x", "3": "y"}))
+    text = shown(console, picture(refused(report(*rounds), TOO_LONG)))
+    assert "1 of 2 updates, 1 refused, 4 s" in text
+    head, _, row = text.splitlines()[-3:]
+    assert head.split()[-1] == "refused"
+    assert row.split()[-1] == "2"
+
+
+def test_where_nothing_is_drawn_there_is_no_bar_and_no_empty_table(console) -> None:
+    waiting = report(state="enrolling", enrolled=1, live=None, version=-1)
+    assert shown(console, still(waiting)).splitlines() == [
+        "enrolling   1 of 4 clients",
+        "0 of 3 rounds",
+    ]
+
+
+def test_clients_are_shown_by_name_with_what_they_are_at(console) -> None:
+    clients = [member(0), member(1), member(2, rounds=0), member(3, revoked=True)]
+    text = shown(console, clients_table(report(clients=clients)))
+    assert [line.split() for line in text.splitlines()] == [
+        ["index", "client", "assignment", "updates", "seen"],
+        ["0", "c0", "at", "round", "0", "2", "4", "s", "ago"],
+        ["1", "c1", "done", "with", "round", "0", "2", "4", "s", "ago"],
+        ["2", "c2", "wait", "0", "4", "s", "ago"],
+        ["3", "c3", "revoked", "2", "4", "s", "ago"],
+    ]
+
+
+def test_of_many_clients_the_first_are_shown_and_the_others_counted(console) -> None:
+    whole = report(clients=[member(index) for index in range(1_020)])
+    lines = shown(console, clients_table(whole, 20)).splitlines()
+    assert len(lines) == 1 + 20 + 1
+    assert lines[-1] == "and 1,000 more: `fedwhisk clients list`"

@@ -1,0 +1,53 @@
+"""What an experiment knows of its clients, in a person's words."""
+
+from __future__ import annotations
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from fedcore.messages import ClientReport, Report
+
+MOST = 20
+"""Clients that a glance shows."""
+
+
+def assignment(report: Report, known: ClientReport | None) -> str:
+    """Say what a client is at; None is one that the experiment does not know."""
+    if known is None or known.revoked:
+        return "revoked" if known else "not enrolled"
+    live = report.live
+    if report.state != "running" or live is None:
+        return report.state
+    if known.index not in live.cohort:
+        return "wait"
+    if str(known.index) in live.refused:
+        return f"refused in round {live.round}"
+    done = known.index in live.accepted
+    return f"{'done with' if done else 'at'} round {live.round}"
+
+
+def seen(report: Report, known: ClientReport) -> str:
+    """Say how long ago a client has called."""
+    return f"{max(0.0, report.now - known.last_seen):.0f} s ago"
+
+
+def clients_table(report: Report, most: int | None = None) -> Group:
+    """Return the clients by index: the first `most`, and how many more there are."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in ("index", "client", "assignment", "updates", "seen"):
+        words = head in ("client", "assignment")
+        table.add_column(head, justify="left" if words else "right", overflow="fold")
+    shown = report.clients[:most]
+    for each in shown:
+        table.add_row(
+            str(each.index),
+            Text(each.name),
+            assignment(report, each),
+            str(each.rounds),
+            seen(report, each),
+        )
+    left_out = len(report.clients) - len(shown)
+    if not left_out:
+        return Group(table)
+    return Group(table, Text(f"and {left_out:,} more: `fedwhisk clients list`"))
