@@ -6,7 +6,7 @@ labels with the user's kubeconfig.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from fedcore.messages import ClientReport, Report
 from fedwhisk.errors import InputError, OperatorError
+from fedwhisk.members import assignment
 
 CHART = "fl-clients"
 TIMEOUT_S = 20.0
@@ -199,26 +200,10 @@ def _number(pod: str) -> int:
 
 def join(pods: Sequence[Pod], report: Report | None) -> list[Row]:
     """Put each pod beside what the experiment knows of its client."""
-    known: Mapping[str, ClientReport] = (
-        {each.name: each for each in report.clients} if report else {}
-    )
-    return [Row(pod, known.get(pod.client), _assignment(pod, report)) for pod in pods]
-
-
-def _assignment(pod: Pod, report: Report | None) -> str:
-    """Say what a client is at, as far as the experiment tells."""
     if report is None:
-        return ""
-    known = next((each for each in report.clients if each.name == pod.client), None)
-    if known is None or known.revoked:
-        return "revoked" if known else "not enrolled"
-    index = known.index
-    live = report.live
-    if report.state != "running" or live is None:
-        return report.state
-    if index not in live.cohort:
-        return "wait"
-    if str(index) in live.refused:
-        return f"refused in round {live.round}"
-    done = index in live.accepted
-    return f"{'done with' if done else 'at'} round {live.round}"
+        return [Row(pod, None, "") for pod in pods]
+    known = {each.name: each for each in report.clients}
+    return [
+        Row(pod, known.get(pod.client), assignment(report, known.get(pod.client)))
+        for pod in pods
+    ]

@@ -36,12 +36,20 @@ def show(
     context: Context = None,
     on: options.On = Where.EMBEDDED,
 ) -> None:
-    """Show the pods, and what the experiment knows of their clients."""
+    """Show the pods with what the experiment knows of them; without a cluster, that."""
     from fedwhisk.clients import join
+    from fedwhisk.errors import OperatorError
 
-    pods = _fleet(release, namespace, context).pods()
     report = _report(on, experiment)
-    _print(join(pods, report), report)
+    try:
+        pods = _fleet(release, namespace, context).pods()
+    except OperatorError as error:
+        asked_for = release != RELEASE or namespace or context
+        if report is None or asked_for:
+            raise
+        _print_alone(report, str(error))
+    else:
+        _print(join(pods, report), report)
 
 
 @app.command()
@@ -96,7 +104,10 @@ def revoke(
     from fedwhisk.operator import operating
 
     with operating(on) as operator:
-        chosen = experiment or operator.report().experiment
+        chosen = experiment
+        if chosen is None:
+            chosen = operator.report().experiment
+            typer.echo(f"experiment {chosen}, the newest", err=True)
         found = operator.revoke(chosen, name, undo=undo)
     verb = "revoked" if found.revoked else "welcome again"
     typer.echo(f"{found.experiment}: client {found.client} ({found.name}) is {verb}")
@@ -126,19 +137,34 @@ def _print(rows: list[Row], report: Report | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from fedwhisk.members import seen
+
     title = f"experiment {report.experiment}: {report.state}" if report else None
     table = Table(title=title, box=None, pad_edge=False)
     for heading in ("pod", "state", "restarts", "client", "assignment", "seen", "s"):
         table.add_column(heading, overflow="fold")
     for row in rows:
         pod, known = row.pod, row.known
-        seen = f"{report.now - known.last_seen:.0f} s ago" if report and known else ""
+        called = seen(report, known) if report and known else ""
         speed = f"{known.train_s:.1f}" if known and known.train_s is not None else ""
         place = f"{known.index} ({known.rounds} rounds)" if known else ""
         table.add_row(
-            pod.name, pod.state, str(pod.restarts), place, row.assignment, seen, speed
+            pod.name, pod.state, str(pod.restarts), place, row.assignment, called, speed
         )
     console = Console()
     console.print(table)
     if report is None:
         console.print("the experiment is not known here: --on says where it is")
+
+
+def _print_alone(report: Report, why: str) -> None:
+    """Show the clients of an experiment whose pods, if any, are out of sight."""
+    from rich.console import Console
+
+    from fedwhisk.members import clients_table
+
+    console = Console()
+    title = f"experiment {report.experiment}: {report.state}"
+    console.print(title, markup=False, highlight=False)
+    console.print(clients_table(report))
+    typer.echo(f"no pods to show ({why}): these are the experiment's clients")

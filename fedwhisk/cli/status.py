@@ -21,8 +21,9 @@ def status(
     import msgspec
     from rich.console import Console
 
+    from fedwhisk.members import MOST, clients_table
     from fedwhisk.operator import operating
-    from fedwhisk.view import picture
+    from fedwhisk.view import picture, still
 
     with operating(on) as operator:
         report = operator.report(experiment)
@@ -31,7 +32,10 @@ def status(
         return
     console = Console()
     console.print(report.experiment, markup=False, highlight=False)
-    console.print(picture(report))
+    console.print(picture(report) if console.is_terminal else still(report))
+    if report.clients:
+        console.print()
+        console.print(clients_table(report, MOST))
 
 
 def watch(experiment: options.Named = None, on: options.On = Where.EMBEDDED) -> None:
