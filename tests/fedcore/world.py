@@ -105,10 +105,15 @@ class World:
         """Stop an experiment."""
         return self.call(stop_experiment.ACTION, {"experiment": name}, OPERATOR)
 
-    def enrol(self, name: str, experiment: str | None = "exp") -> Member:
+    def enrol(
+        self,
+        name: str,
+        experiment: str | None = "exp",
+        who: Credentials = ENROLMENT,
+    ) -> Member:
         """Enrol a client."""
         fields = {"name": name, "experiment": experiment}
-        return Member(self, self.call(subscribe.ACTION, fields, ENROLMENT))
+        return Member(self, self.call(subscribe.ACTION, fields, who))
 
     def enrol_all(self, count: int = 3) -> list[Member]:
         """Enrol so many clients."""

@@ -8,39 +8,30 @@ import pytest
 
 from fedcore import roster, tokens
 from fedcore.errors import FederationFull, Forbidden, TooManyEnrolments, Unauthenticated
-from fedcore.handlers import subscribe
 from fedcore.handlers.action import Credentials
 from tests.fedcore.world import SECRET, World, open_round_1
 
 
-def enrol(world: World, name: str, token: str, experiment: str | None = "exp") -> dict:
-    fields = {"name": name, "experiment": experiment}
-    return world.call(subscribe.ACTION, fields, Credentials(token))
-
-
-def named(name: str) -> str:
-    return tokens.enrolment_token(SECRET, name)
-
-
-OPEN = tokens.enrolment_token(SECRET)
+def named(name: str) -> Credentials:
+    return Credentials(tokens.enrolment_token(SECRET, name))
 
 
 def test_a_named_experiment_takes_a_token_for_the_very_name_alone() -> None:
     world = World()
     world.start(enrolment="named")
-    assert enrol(world, "a", named("a"))["index"] == 0
+    assert world.enrol("a", who=named("a")).index == 0
     with pytest.raises(Forbidden, match="expects a token that was made for 'a'"):
-        enrol(world, "a", OPEN)  # not even for one who is in: it would get its token
+        world.enrol("a")  # not even for one who is in: it would get its token
     with pytest.raises(Unauthenticated):
-        enrol(world, "b", named("a"))
+        world.enrol("b", who=named("a"))
     assert world.report()["enrolled"] == 1
 
 
 def test_an_open_experiment_takes_both_kinds_of_token() -> None:
     world = World()
     world.start()
-    assert enrol(world, "a", OPEN)["index"] == 0
-    assert enrol(world, "b", named("b"))["index"] == 1
+    assert world.enrol("a").index == 0
+    assert world.enrol("b", who=named("b")).index == 1
 
 
 def test_without_a_name_a_client_finds_the_experiment_that_takes_its_token() -> None:
@@ -48,20 +39,21 @@ def test_without_a_name_a_client_finds_the_experiment_that_takes_its_token() -> 
     world.start("open")
     world.now += 1
     world.start("named", enrolment="named")
-    assert enrol(world, "a", OPEN, None)["experiment"] == "open"
-    assert enrol(world, "a", named("a"), None)["experiment"] == "open"  # it came back
-    assert enrol(world, "b", named("b"), None)["experiment"] == "named"
+    assert world.enrol("a", None).experiment == "open"
+    assert world.enrol("a", None, named("a")).experiment == "open"  # it came back
+    assert world.enrol("b", None, named("b")).experiment == "named"
 
 
 def test_a_token_that_has_ended_enrols_nobody() -> None:
     world = World()
     world.start()
-    token = tokens.enrolment_token(SECRET, expires=int(world.now) + 60)
-    place = enrol(world, "a", token)
+    ends = int(world.now) + 60
+    token = Credentials(tokens.enrolment_token(SECRET, expires=ends))
+    member = world.enrol("a", who=token)
     world.now += 60
     with pytest.raises(Unauthenticated, match="or one that has ended"):
-        enrol(world, "b", token)
-    assert place["token"]  # what it was given lasts
+        world.enrol("b", who=token)
+    assert member.check_in()["kind"] == "wait"  # what it was given lasts
 
 
 def test_a_thousand_honest_clients_find_room_in_one_minute() -> None:
