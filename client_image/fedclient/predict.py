@@ -5,19 +5,30 @@ The model runs as in evaluation, without dropout, on pixels normalised as in tra
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from fedclient import tasks, weights
-from fedclient.tasks import Prediction, Task
+from fedclient.pictures import PictureError
+from fedclient.tasks import Prediction, Task, UnknownTask
 from fedclient.weights import ModelError, ModelFile
+
+LONGEST = 300
+"""Characters of another's error that are passed on; torch's can be pages."""
+
+
+class TaskError(Exception):
+    """A task failed in a way that it does not name; its own error is the cause."""
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model with the task that it was trained for."""
+    """A model with the task, and its name, that it was trained for."""
 
     task: Task
+    name: str
     file: ModelFile
 
     def __call__(self, image: Path) -> Prediction:
@@ -28,8 +39,13 @@ class Predictor:
 
         Raises:
             fedclient.pictures.PictureError: the file cannot be read as an image.
+            TaskError: the task's `predict` failed, or returned no `Prediction`.
         """
-        return self.task.predict(self.file.model, image)
+        with _own_code(self.name, f"no prediction for {image}"):
+            found = self.task.predict(self.file.model, image)
+            # As plain values, whatever kind of number the task has made.
+            shares = {str(k): float(v) for k, v in found.probabilities.items()}
+            return Prediction(str(found.label), shares)
 
 
 def load(path: Path, task: str | None = None) -> Predictor:
@@ -42,9 +58,23 @@ def load(path: Path, task: str | None = None) -> Predictor:
     Raises:
         ModelError: the file is missing or damaged, or holds another task's model.
         fedclient.tasks.UnknownTask: there is no such task here.
+        TaskError: the task cannot be used.
     """
     name = task or weights.load(path).metadata.get("task")
     if not name:
         raise ModelError(f"{path}: its metadata name no task; say which it is for")
-    found = tasks.find(name)
-    return Predictor(found, weights.load(path, found.layout))
+    with _own_code(name, "not usable"):
+        found = tasks.find(name)
+        return Predictor(found, name, weights.load(path, found.layout))
+
+
+@contextmanager
+def _own_code(name: str, outcome: str) -> Iterator[None]:
+    """Make one sentence of whatever somebody's own task raises."""
+    try:
+        yield
+    except (ModelError, PictureError, UnknownTask):
+        raise
+    except Exception as error:
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        raise TaskError(f"task {name}: {outcome}: {words[:LONGEST]}") from error

@@ -26,13 +26,15 @@ def predict(
     from fedclient.pictures import PictureError
     from fedclient.tasks import UnknownTask
     from fedclient.weights import ModelError
-    from fedwhisk.errors import InputError
+    from fedwhisk.errors import InputError, OperatorError
 
     try:
         predictor = predicting.load(model, task)
         found = [(image, predictor(image)) for image in images]
     except (ModelError, PictureError, UnknownTask) as error:
         raise InputError(str(error)) from None
+    except predicting.TaskError as error:
+        raise OperatorError(str(error)) from None
     if json:
         rows = [
             {

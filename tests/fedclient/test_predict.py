@@ -8,7 +8,8 @@ from PIL import Image
 
 from fedclient import data, pictures, predict, tasks, weights
 from fedclient.pictures import PictureError
-from fedclient.tasks import Work
+from fedclient.predict import TaskError
+from fedclient.tasks import Prediction, Work
 from fedclient.weights import ModelError
 from fedcore.settings import ExperimentSettings
 
@@ -112,3 +113,50 @@ def test_a_model_that_names_no_task_needs_one_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="name no task"):
         predict.load(path)
     assert predict.load(path, "mnist").file.model == task.initial_model(0)
+
+
+OWN_TASKS = """
+import numpy as np
+from fedclient.tasks import Prediction, mnist
+
+class Own:
+    layout = mnist.TASK.layout
+    def __init__(self, predict):
+        self.predict = predict
+
+RAISES = Own(lambda model, image: [][0])
+MUMBLES = Own(lambda model, image: "seven")
+COUNTS = Own(lambda model, image: Prediction(7, {7: np.float32(0.75)}))
+SHAPELESS = object()
+"""
+
+
+@pytest.fixture
+def own_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own_tasks.py").write_text(OWN_TASKS)
+    (tmp_path / "broken_task.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("own_tasks")
+@pytest.mark.parametrize(
+    ("task", "complaint"),
+    [
+        ("own_tasks:RAISES", "no prediction for a.png: IndexError: list index out of"),
+        ("own_tasks:MUMBLES", "no prediction for a.png: AttributeError: 'str' object"),
+        ("own_tasks:SHAPELESS", "not usable: AttributeError: 'object' object has no"),
+        ("broken_task:TASK", "not usable: ZeroDivisionError: division by zero"),
+    ],
+)
+def test_what_ones_own_task_does_wrong_is_one_sentence(
+    model: Path, task: str, complaint: str
+) -> None:
+    with pytest.raises(TaskError, match=f"^task {task}: {complaint}"):
+        predict.load(model, task)(Path("a.png"))
+
+
+@pytest.mark.usefixtures("own_tasks")
+def test_whatever_numbers_a_task_predicts_are_plain(model: Path) -> None:
+    found = predict.load(model, "own_tasks:COUNTS")(Path("a.png"))
+    assert found == Prediction("7", {"7": 0.75})
+    assert type(found.probabilities["7"]) is float
