@@ -76,6 +76,10 @@ class Operator:
         """Return how an experiment stands; no name means the newest."""
         return self._call("status", messages.Status(experiment=name), Report)
 
+    def experiments(self) -> messages.Listing:
+        """Return how every experiment stands, each in a line."""
+        return self._call("status", messages.Status(view="list"), messages.Listing)
+
     def model(self, name: str, version: int | None = None) -> Model:
         """Fetch a version chunk by chunk; no version means the newest."""
         first = self._chunk(name, version, 0)

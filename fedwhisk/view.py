@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from fedcore.messages import LiveReport, Report, RoundReport
+from fedcore.messages import Listing, LiveReport, Report, RoundReport
 from fedcore.settings import ExperimentSettings
 
 if TYPE_CHECKING:
@@ -202,6 +202,24 @@ def rounds_table(rounds: list[RoundReport]) -> Table:
     return table
 
 
+def experiments_table(listing: Listing) -> Table:
+    """Return the experiments as a table."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for head in ("experiment", "state", "round", "accuracy", "age"):
+        words = head in ("experiment", "state")
+        table.add_column(head, justify="left" if words else "right", overflow="fold")
+    for each in listing.experiments:
+        accuracy = (each.evaluation or {}).get("accuracy")
+        table.add_row(
+            each.experiment,
+            each.state,
+            f"{max(each.round, 0)} of {each.rounds}",
+            "" if accuracy is None else f"{100 * accuracy:.2f} %",
+            _age(listing.now - each.created),
+        )
+    return table
+
+
 def show_summary(console: Console, outcome: Outcome) -> None:
     """Print the rounds, the totals and where the results are."""
     console.print(rounds_table(outcome.report.rounds))
@@ -238,3 +256,11 @@ def counted(chaos: Mapping[str, int]) -> str:
 def _span(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _age(seconds: float) -> str:
+    """Return a time as its largest unit, of which there are two at least."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

@@ -299,11 +299,12 @@ class Advanced(Answer, frozen=True):
 class Status(Request, frozen=True):
     """Ask for an experiment's state; no experiment means the newest.
 
-    `client` is the index whose token comes along, if a client asks.
+    `client` is the index whose token comes along, if a client asks. The view `list`
+    answers with a line of every experiment, or of the one that is named.
     """
 
     experiment: Name | None = None
-    view: Literal["json", "page"] = "json"
+    view: Literal["json", "page", "list"] = "json"
     client: Index | None = None
 
 
@@ -378,6 +379,34 @@ class Report(Answer, frozen=True):
     ended: float | None
     now: float
     look_again_s: float = 1.0
+
+
+class Outline(Answer, frozen=True):
+    """An experiment in a line, for `Listing`.
+
+    `round` is the live one's number, -1 before the first. `scored` is the newest
+    version with a score, and `evaluation` that score; None while there is none.
+    """
+
+    experiment: str
+    state: str
+    reason: str | None
+    task: str
+    round: int
+    rounds: int
+    version: int
+    scored: int | None
+    evaluation: dict[str, float] | None
+    created: float
+    ended: float | None
+
+
+class Listing(Answer, frozen=True):
+    """The experiments, newest first. `total` counts those that are left out, too."""
+
+    experiments: list[Outline]
+    total: int
+    now: float
 
 
 class Page(Answer, frozen=True):

@@ -1,4 +1,4 @@
-"""`fedwhisk start` and `stop`: an operator's say over experiments."""
+"""`fedwhisk start`, `stop` and `list`: an operator's say over experiments."""
 
 from __future__ import annotations
 
@@ -44,3 +44,24 @@ def stop(experiment: Name, on: options.On = Where.EMBEDDED) -> None:
     with operating(on) as operator:
         stopped = operator.stop(experiment)
     typer.echo(f"{stopped.experiment}: {stopped.state}")
+
+
+def show(on: options.On = Where.EMBEDDED, json: options.Json = False) -> None:
+    """List the experiments, newest first."""
+    import msgspec
+    from rich.console import Console
+
+    from fedwhisk.operator import operating
+    from fedwhisk.view import experiments_table
+
+    with operating(on) as operator:
+        listing = operator.experiments()
+    if json:
+        typer.echo(msgspec.json.encode(listing).decode())
+        return
+    if not listing.experiments:
+        typer.echo("no experiment yet")
+        return
+    Console().print(experiments_table(listing))
+    if listing.total > len(listing.experiments):
+        typer.echo(f"and {listing.total - len(listing.experiments):,} older ones")

@@ -11,7 +11,9 @@ from fedcore.handlers.page import render
 from fedcore.handlers.waiting import pace
 from fedcore.messages import (
     ClientReport,
+    Listing,
     LiveReport,
+    Outline,
     Page,
     Report,
     RoundReport,
@@ -19,13 +21,21 @@ from fedcore.messages import (
 )
 from fedcore.services import Services
 
+LISTED = 100
+"""Experiments that a list holds: each takes a look at its last rounds."""
+
+LOOKED_AT = 3
+"""Last rounds among which a version's score is looked for: it comes a little later."""
+
 
 def handle(request: Status, caller: Caller, services: Services) -> msgspec.Struct:
-    """Report on the experiment that is named, or on the newest one.
+    """Report on the experiment that is named, or on the newest one; or list them.
 
     Raises:
         UnknownExperiment: there is none.
     """
+    if request.view == "list":
+        return _list(caller.experiment, services)
     experiment = caller.experiment or _newest(services)
     report = _report(experiment, services)
     return Page(html=render(report)) if request.view == "page" else report
@@ -36,6 +46,34 @@ def _newest(services: Services) -> Experiment:
     if not found:
         raise UnknownExperiment("experiment: found no name, and there is none yet")
     return found[0]
+
+
+def _list(named: Experiment | None, services: Services) -> Listing:
+    """List the experiments; for one that is named, which others may see, that alone."""
+    found = services.store.experiments() if named is None else [named]
+    return Listing(
+        experiments=[_outline(each, services) for each in found[:LISTED]],
+        total=len(found),
+        now=services.clock(),
+    )
+
+
+def _outline(experiment: Experiment, services: Services) -> Outline:
+    last = services.store.last_rounds(experiment, LOOKED_AT)
+    scored = [each for each in last if each.evaluation.result is not None][-1:]
+    return Outline(
+        experiment=experiment.name,
+        state=experiment.state,
+        reason=experiment.reason,
+        task=experiment.settings.task,
+        round=experiment.live.number,
+        rounds=experiment.settings.rounds,
+        version=experiment.version,
+        scored=scored[0].number if scored else None,
+        evaluation=scored[0].evaluation.result if scored else None,
+        created=experiment.created,
+        ended=experiment.ended,
+    )
 
 
 def _report(experiment: Experiment, services: Services) -> Report:
