@@ -20,6 +20,7 @@ from fedclient import preflight
 from fedclient.api import Refused, Unreachable
 from fedclient.environment import ClientConfig
 from fedcore import tokens
+from fedcore.messages import Stop
 from fedcore.settings import ExperimentSettings
 from fedwhisk.database import last_line
 from fedwhisk.errors import INTERRUPTED, OperatorError, interrupt_on_sigterm
@@ -28,6 +29,12 @@ from fedwhisk.pool import ClientPool
 from fedwhisk.pool_messages import Start, numbered
 
 LOOK_S = 0.5
+SAY_S = 10.0
+"""Seconds between two lines that tell how many have enrolled so far."""
+
+ENROLLED = "enrolled in "
+"""What a client writes when it is in."""
+
 STOP_S = 60.0
 """A client that waits for an answer sees the signal when the answer is there."""
 
@@ -93,15 +100,21 @@ def run(crew: Crew, home: Home, say: Callable[[str], None]) -> int:
     """
     interrupt_on_sigterm()
     home.make()
+    if is_locked(_file(home)):
+        raise OperatorError(_taken(home))
+    # Before they are on duty: who starts them in the background hears of it, too.
+    task = _task(crew.first())
+    if task is None:
+        say(f"experiment {crew.config.experiment} is over: nothing is left to do")
+        return 0
     with _on_duty(home):
-        pool = ClientPool(
-            _task(crew.first()), data_dir=crew.config.data_dir, logs=home.logs
-        )
+        pool = ClientPool(task, data_dir=crew.config.data_dir, logs=home.logs)
+        roll = Roll(crew.names, home.logs, say)
         try:
             pool.warm_up()
             pool.start(crew.start(home.logs))
             say(f"{crew.count} clients at {crew.config.base_url}; Ctrl-C ends them")
-            return _watch(pool, crew, say)
+            return _watch(pool, crew, roll, say)
         except KeyboardInterrupt:
             say("ending the clients")
             return INTERRUPTED
@@ -160,7 +173,40 @@ def running(home: Home) -> int | None:
     return int(text) if text.isdecimal() else None  # it is just starting
 
 
-def _watch(pool: ClientPool, crew: Crew, say: Callable[[str], None]) -> int:
+class Roll:
+    """Who has enrolled, as the clients' logs tell.
+
+    Args:
+        names: of the clients that are about to start.
+        logs: the folder of their logs; those of their predecessors go.
+        say: is told how many have, now and then, and when all have.
+    """
+
+    def __init__(
+        self, names: Sequence[str], logs: Path, say: Callable[[str], None]
+    ) -> None:
+        self._count = self._said = len(names)
+        self._missing = {logs / f"{name}.log" for name in names}
+        self._say = say
+        self._last = time.monotonic()
+        for log in self._missing:
+            log.unlink(missing_ok=True)
+
+    def call(self) -> None:
+        """Look who has enrolled since the last time."""
+        self._missing = {log for log in self._missing if not _has_enrolled(log)}
+        missing, now = len(self._missing), time.monotonic()
+        if missing != self._said and (not missing or now > self._last + SAY_S):
+            here = self._count - missing
+            self._say(f"{here} of {self._count} clients have enrolled")
+            self._said, self._last = missing, now
+
+
+def _has_enrolled(log: Path) -> bool:
+    return log.exists() and ENROLLED in log.read_text(errors="replace")
+
+
+def _watch(pool: ClientPool, crew: Crew, roll: Roll, say: Callable[[str], None]) -> int:
     while len(pool.done) + len(pool.given_up) < crew.count:
         for ended in pool.events():
             if ended.restarts_in is not None:
@@ -168,25 +214,30 @@ def _watch(pool: ClientPool, crew: Crew, say: Callable[[str], None]) -> int:
                 say(f"{ended.client} ended: {ended.message}; {again}")
             elif ended.status:
                 say(f"{ended.client} gave up: {ended.message}")
+        roll.call()
         time.sleep(LOOK_S)
     say(f"{len(pool.done)} of {crew.count} clients have done their part")
     return 1 if pool.given_up else 0
 
 
-def _task(config: ClientConfig) -> str:
-    """Ask what is learned: it is loaded once, for all clients.
+def _task(config: ClientConfig) -> str | None:
+    """Ask what is learned: it is loaded once, for all clients. None: it is over.
 
     Raises:
-        OperatorError: nobody answers there, or not to this token.
+        OperatorError: nobody answers there, or not to this token, or there is no
+            experiment for clients that do not wait for one.
     """
     try:
-        return preflight.ask(config).settings.task
+        place = preflight.ask(config)
     except Refused as refusal:
-        if refusal.code in ("unknown_experiment", "federation_full"):
+        awaited = refusal.code == "unknown_experiment" and config.stay
+        if awaited or refusal.code == "federation_full":
             return ExperimentSettings().task  # none is open yet: the likeliest
         raise OperatorError(str(refusal)) from None
     except Unreachable as error:
         raise OperatorError(f"{config.base_url}: {error}") from None
+    over = isinstance(place.assignment, Stop) and not config.stay
+    return None if over else place.settings.task
 
 
 @contextmanager

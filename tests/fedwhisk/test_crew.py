@@ -1,10 +1,15 @@
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from fedclient import loop, preflight
+from fedclient.api import Refused
 from fedclient.environment import ClientConfig
+from fedcore.messages import Stop, Subscribed, Wait
+from fedcore.settings import ExperimentSettings
 from fedcore.tokens import enrolment_token
 from fedwhisk import crew
 from fedwhisk.crew import Crew
@@ -106,3 +111,82 @@ def test_each_client_has_a_token_of_its_own_where_the_secret_is_at_hand() -> Non
     assert secret.decode() not in repr(wanted)
     given = Crew(config(), 2, 1).start(Path("logs")).enrolment_tokens
     assert given == {"host-0": "token", "host-1": "token"}
+
+
+def refusal(code: str) -> Refused:
+    return Refused("subscribe", 404, code, "no experiment is named 'nonexist'", None)
+
+
+def answers(monkeypatch, answer) -> None:
+    """Let a client that asks whether it may enrol be told that."""
+
+    def ask(config):
+        if isinstance(answer, Refused):
+            raise answer
+        return Subscribed(
+            experiment="e",
+            index=0,
+            token="",
+            settings=ExperimentSettings(task="cifar10"),
+            assignment=answer,
+        )
+
+    monkeypatch.setattr(preflight, "ask", ask)
+
+
+def test_clients_of_an_experiment_that_is_not_there_say_so_before_they_start(
+    home, monkeypatch
+) -> None:
+    answers(monkeypatch, refusal("unknown_experiment"))
+    wanted = Crew(config(experiment="nonexist"), 1, 1)
+    with pytest.raises(OperatorError, match="named 'nonexist'"):
+        crew.run(wanted, home, print)
+    assert crew.running(home) is None
+
+
+def test_clients_of_an_experiment_that_is_over_say_so(home, monkeypatch) -> None:
+    answers(monkeypatch, Stop(reason="finished"))
+    said: list[str] = []
+    assert crew.run(Crew(config(experiment="e"), 1, 1), home, said.append) == 0
+    assert said == ["experiment e is over: nothing is left to do"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "stay", "task"),
+    [
+        (Wait(retry_after=1.0, reason="dry run"), False, "cifar10"),
+        (Stop(reason="finished"), True, "cifar10"),
+        (refusal("unknown_experiment"), True, "mnist"),
+        (refusal("federation_full"), False, "mnist"),
+    ],
+)
+def test_clients_that_wait_are_started_with_the_likeliest_task(
+    monkeypatch, answer, stay, task
+) -> None:
+    answers(monkeypatch, answer)
+    assert crew._task(config(stay=stay)) == task
+
+
+def test_it_is_told_once_how_many_have_enrolled(tmp_path, monkeypatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    said: list[str] = []
+    logs = [tmp_path / "a.log", tmp_path / "b.log"]
+    for log in logs:
+        log.write_text("INFO enrolled in the last one as client 0\n")
+    roll = crew.Roll(["a", "b"], tmp_path, said.append)
+    roll.call()
+    logs[0].write_text("INFO enrolled in e as client 0\n")
+    roll.call()
+    assert said == []
+    now[0] = crew.SAY_S + 1
+    roll.call()
+    roll.call()
+    logs[1].write_text("INFO enrolled in e as client 1\n")
+    roll.call()
+    roll.call()
+    assert said == ["1 of 2 clients have enrolled", "2 of 2 clients have enrolled"]
+
+
+def test_the_words_that_are_looked_for_are_those_a_client_writes() -> None:
+    assert f'log.info("{crew.ENROLLED}' in inspect.getsource(loop)
