@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +19,52 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """What a run came to. Bytes are of bodies, as its clients sent and got them.
 
     Attributes:
-        wall_s: seconds from the command to the results.
+        wall_s: seconds from the command to the results; of several commands, if the
+            first was cut off, all together.
         calls_by_action: calls of the clients.
         http_429: how many of them the platform throttled.
         peak_rss: largest memory of an action's process, in bytes, by action.
         chaos: faults that were put in on purpose, by kind.
+        unknown: commands that were killed: what they came to is not in here.
     """
 
-    wall_s: float
-    calls_by_action: dict[str, int]
-    http_429: int
-    bytes_in: int
-    bytes_out: int
-    peak_rss: dict[str, int]
+    wall_s: float = 0.0
+    calls_by_action: dict[str, int] = {}
+    http_429: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    peak_rss: dict[str, int] = {}
     chaos: dict[str, int] = {}
+    unknown: int = 0
 
     @property
     def calls(self) -> int:
         """Calls of the clients in all."""
         return sum(self.calls_by_action.values())
+
+    def plus(self, other: Totals) -> Totals:
+        """Return what both came to together."""
+        actions = self.peak_rss.keys() | other.peak_rss.keys()
+        return Totals(
+            wall_s=self.wall_s + other.wall_s,
+            calls_by_action=_sum(self.calls_by_action, other.calls_by_action),
+            http_429=self.http_429 + other.http_429,
+            bytes_in=self.bytes_in + other.bytes_in,
+            bytes_out=self.bytes_out + other.bytes_out,
+            peak_rss={
+                name: max(self.peak_rss.get(name, 0), other.peak_rss.get(name, 0))
+                for name in sorted(actions)
+            },
+            chaos=_sum(self.chaos, other.chaos),
+            unknown=self.unknown + other.unknown,
+        )
+
+
+NOTHING = Totals()
+
+
+def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return dict(Counter(one) + Counter(other))
 
 
 @dataclass(frozen=True)
@@ -77,6 +105,7 @@ class Outcome:
             "bytes_out": self.totals.bytes_out,
             "peak_rss": self.totals.peak_rss,
             "chaos": self.totals.chaos,
+            "unknown": self.totals.unknown,
             "model": str(self.model) if self.model else None,
             "clients": self.report.enrolled,
         }
@@ -92,7 +121,11 @@ def training_seconds(each: RoundReport) -> float:
 
 
 def write(folder: Path, report: Report, model: Model | None, totals: Totals) -> Outcome:
-    """Write all results into a folder, over those of an earlier run."""
+    """Write all results into a folder, over those of an earlier run.
+
+    Raises:
+        OSError: they cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = None
     if model is not None:

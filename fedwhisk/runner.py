@@ -6,14 +6,17 @@ started again; nothing here needs to be remembered.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import msgspec
 
+from fedclient.api import Refused
 from fedcore import tokens
 from fedcore.documents import AT_REST
 from fedcore.messages import Report
@@ -23,7 +26,9 @@ from fedcore.store.store import EVALUATION_TRIES
 from fedwhisk.chaos import CALM, Chaos, HostChaos
 from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError, interrupt_on_sigterm
+from fedwhisk.guests import guest, last_to_leave
 from fedwhisk.home import Home
+from fedwhisk.ledger import Ledger
 from fedwhisk.operator import Operator
 from fedwhisk.platform import Platform, Where, attached, budget, embedded, remote
 from fedwhisk.pool import ClientPool
@@ -42,11 +47,12 @@ class Job:
     Attributes:
         name: the experiment.
         settings: its settings.
-        out: the folder for its results.
+        out: the folder that gets a folder of its results.
         at_once: how many clients may train at the same moment.
         port: where the embedded host listens, if that port is free.
         on: which deployment serves the actions.
         chaos: what is done to it on purpose, to show that it does no harm.
+        fresh: whether one that has finished is trained anew, under another name.
     """
 
     name: str
@@ -56,6 +62,12 @@ class Job:
     port: int
     on: Where
     chaos: Chaos = CALM
+    fresh: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the results."""
+        return self.out / self.name
 
 
 class Runner:
@@ -71,6 +83,11 @@ class Runner:
         self._home = Home(settings.fedwhisk_home)
         self._hazard = HostChaos(job.chaos)
 
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self._job.name
+
     def run(self) -> Outcome:
         """Run the job to its end and write its results.
 
@@ -81,6 +98,7 @@ class Runner:
         """
         interrupt_on_sigterm()
         self._home.make()
+        _make_writable(self._job.out)
         pool = ClientPool(
             self._job.settings.task,
             data_dir=self._settings.data_dir,
@@ -89,6 +107,8 @@ class Runner:
         try:
             pool.warm_up()  # first: loading torch takes longest
             with self._platform() as platform:
+                # Nothing is stored of what cannot be run here.
+                pool.wait()
                 return self._train(platform, pool)
         finally:
             pool.stop()
@@ -96,23 +116,30 @@ class Runner:
     @contextmanager
     def _platform(self) -> Iterator[Platform]:
         job = self._job
-        found = (
-            attached(self._settings)
-            if job.on is Where.EMBEDDED
-            else remote(self._settings, job.on)
-        )
-        if found is not None:
-            if job.chaos.crash:
-                raise InputError(
-                    "chaos.crash: kills the processes of a host that this run starts, "
-                    f"but the actions are at {found.base_url} already"
-                )
-            yield found
+        if job.on is not Where.EMBEDDED:
+            yield self._undisturbed(remote(self._settings, job.on))
             return
-        with embedded(
-            self._settings, port=job.port, or_any=True, hazard=self._hazard
-        ) as started:
+        with guest(self._home):
+            found = attached(self._settings)
+            if found is not None:
+                yield self._undisturbed(found)
+                return
+        with (
+            ExitStack() as at_the_end,
+            embedded(
+                self._settings, port=job.port, or_any=True, hazard=self._hazard
+            ) as started,
+        ):
             yield started
+            at_the_end.enter_context(last_to_leave(self._home, self._view.say))
+
+    def _undisturbed(self, platform: Platform) -> Platform:
+        if self._job.chaos.crash:
+            raise InputError(
+                "chaos.crash: kills the processes of a host that this run starts, "
+                f"but the actions are at {platform.base_url} already"
+            )
+        return platform
 
     def _train(self, platform: Platform, pool: ClientPool) -> Outcome:
         job = self._job
@@ -120,20 +147,46 @@ class Runner:
         if not job.chaos.is_calm:
             self._view.say(f"chaos: {job.chaos.words()}")
         with Operator(platform.base_url, platform.secret) as operator:
+            if job.fresh:
+                job = self._job = replace(job, name=_unfinished(operator, job.name))
             raw = msgspec.to_builtins(job.settings)
             stored = operator.start(job.name, raw, resume=True)
+            report = operator.report(job.name)
+            ledger = Ledger(self._home.path / "runs", report.id)
             if stored.state == "finished":
-                self._view.say(f"{job.name} is finished already")
+                self._say_finished()
             else:
                 # A round that was cut off goes on at once; and the aggregation is warm
-                # before it is needed, while the clients' torch is still loading.
+                # before it is needed, while the clients are being forked.
                 operator.advance()
                 verb = "starts" if stored.created else "goes on"
                 self._view.say(f"{job.name} {verb}: {job.settings.clients} clients")
-                pool.start(self._clients(platform))
-            report = self._watch(operator, pool)
-            pool.stop()
-            return self._finish(operator, platform, pool, report)
+                ledger.open()
+                try:
+                    pool.start(self._clients(platform))
+                    report = self._watch(operator, pool)
+                finally:
+                    pool.stop()  # then all calls are counted
+                    ledger.enter(self._totals(operator, platform, pool))
+            model = operator.model(job.name) if report.version >= 0 else None
+            try:
+                return write(job.folder, report, model, ledger.totals)
+            except OSError as error:
+                raise OperatorError(
+                    f"{job.folder}: results cannot be written ({error}); the same "
+                    "command tries again"
+                ) from error
+
+    def _say_finished(self) -> None:
+        """Say that there is nothing to do.
+
+        Raises:
+            InputError: something was to be done to it.
+        """
+        again = f"{self._job.name} is finished already; --fresh trains it anew"
+        if not self._job.chaos.is_calm:
+            raise InputError(f"chaos: {again}")
+        self._view.say(again)
 
     def _clients(self, platform: Platform) -> Start:
         names = numbered("client", self._job.settings.clients)
@@ -185,10 +238,10 @@ class Runner:
         """Return the faults that were put in so far, by kind."""
         return dict(pool.chaos + self._hazard.counts)
 
-    def _finish(
-        self, operator: Operator, platform: Platform, pool: ClientPool, report: Report
-    ) -> Outcome:
-        totals = Totals(
+    def _totals(
+        self, operator: Operator, platform: Platform, pool: ClientPool
+    ) -> Totals:
+        return Totals(
             wall_s=time.monotonic() - self._started,
             calls_by_action=dict(pool.calls),
             http_429=pool.throttled + operator.throttled,
@@ -197,8 +250,43 @@ class Runner:
             peak_rss=dict(platform.stats().peak_rss) if platform.stats else {},
             chaos=self._injected(pool),
         )
-        model = operator.model(self._job.name) if report.version >= 0 else None
-        return write(self._job.out, report, model, totals)
+
+
+def _make_writable(folder: Path) -> None:
+    """Find out before the training whether its results can be kept.
+
+    Raises:
+        InputError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"--out: {folder} cannot be written to ({error})") from None
+
+
+def _unfinished(operator: Operator, name: str) -> str:
+    """Return the first of NAME, NAME-2, NAME-3 … that has not been trained to its end.
+
+    So a command that trains anew and is cut off is gone on with by its like.
+    """
+    others = (f"{name}-{number}" for number in itertools.count(2))
+    return next(
+        each
+        for each in itertools.chain([name], others)
+        if not _is_finished(operator, each)
+    )
+
+
+def _is_finished(operator: Operator, name: str) -> bool:
+    try:
+        return operator.report(name).state == "finished"
+    except OperatorError as error:
+        refusal = error.__cause__
+        if isinstance(refusal, Refused) and refusal.code == "unknown_experiment":
+            return False
+        raise
 
 
 def is_over(report: Report) -> bool:

@@ -104,10 +104,16 @@ def save(
 
     Equal arguments give equal bytes: all of the metadata is one JSON text, because
     safetensors writes several entries in an order that differs each time.
+
+    Raises:
+        OSError: the file cannot be written.
     """
     source = {"experiment": experiment, "version": str(version), "task": task}
     metadata = {SOURCE: json.dumps(source, sort_keys=True)}
-    save_file(arrays(model, layout), path, metadata)
+    try:
+        save_file(arrays(model, layout), path, metadata)
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
 
 
 def load(path: Path, layout: Layout | None = None) -> ModelFile:

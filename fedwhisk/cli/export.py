@@ -52,8 +52,11 @@ def export(
         report = operator.report(experiment)
         model = operator.model(report.experiment, version)
     path = out or Path(f"{report.experiment}-{model.version}.safetensors")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_model(path, model, report)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_model(path, model, report)
+    except OSError as error:
+        raise InputError(f"--out: {path} cannot be written ({error})") from None
     typer.echo(f"version {model.version} of {report.experiment}: {path}")
 
 

@@ -26,6 +26,13 @@ Mischief = Annotated[
         "slow=0.1,seed=1.",
     ),
 ]
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh",
+        help="Train one that has finished anew, as NAME-2, NAME-3 …",
+    ),
+]
 Port = Annotated[
     int, typer.Option(min=0, max=65535, help="Where the host listens, if it is free.")
 ]
@@ -41,6 +48,7 @@ def run(
     max_training: options.MaxTraining = None,
     port: Port = PORT,
     chaos: Mischief = None,
+    fresh: Fresh = False,
     on: options.On = Where.EMBEDDED,
     json: options.Json = False,
 ) -> None:
@@ -52,12 +60,13 @@ def run(
     from fedwhisk.view import chosen_view
 
     at_once = max_training or os.cpu_count() or 1
-    job = Job(name, settings, out / name, at_once, port, on, disturbed)
+    job = Job(name, settings, out, at_once, port, on, disturbed, fresh)
     with chosen_view(name, settings, quiet=json) as view:
+        runner = Runner(job, deployment.load(), view, STARTED)
         try:
-            outcome = Runner(job, deployment.load(), view, STARTED).run()
+            outcome = runner.run()
         except KeyboardInterrupt:
-            view.say(f"interrupted: the same command goes on with {name}")
+            view.say(f"interrupted: the same command goes on with {runner.name}")
             raise SystemExit(INTERRUPTED) from None
     view.summary(outcome)
     if json:

@@ -18,6 +18,10 @@ from tests.tools import interrupt, lines_until
 pytestmark = pytest.mark.e2e
 
 
+def written(folder):
+    return (folder / "experiment.json").read_bytes()
+
+
 def test_a_run_learns_and_leaves_its_results(calm, few_images) -> None:
     machine, end = calm.machine, calm.end
     assert (end["state"], end["rounds"], end["clients"]) == ("finished", 3, 4)
@@ -35,9 +39,18 @@ def test_a_run_learns_and_leaves_its_results(calm, few_images) -> None:
     lines = (folder / "metrics.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["round", "0", "1", "2", "3"]
 
-    # The same command again has nothing to do, and says so.
+    # The same command again has nothing to do, says so, and leaves the results.
+    described = written(folder)
     out, _ = machine.call("run", "--port", "0", *SMALL, *CALM)
-    assert "is finished already" in out
+    assert "is finished already; --fresh trains it anew" in out
+    totals = [json.loads(each)["totals"] for each in (described, written(folder))]
+    assert totals[0] == totals[1] != {}
+
+    # Asked to, it trains another one, to the same model.
+    fresh = machine.run(*CALM, "--fresh")
+    assert fresh["experiment"] == f"{end['experiment']}-2"
+    models = [weights.load(machine.folder / each["model"]) for each in (end, fresh)]
+    assert models[0].model == models[1].model
 
     # Any version can be exported; the newest is the model of the results.
     machine.call("export", end["experiment"], "--out", "again.safetensors")
@@ -95,6 +108,7 @@ def test_an_interrupted_run_says_how_to_go_on(machine) -> None:
         (["run", "--rounds", "0"], "settings.rounds: found 0"),
         (["run", "--lr", "-1"], "settings.lr: found -1"),
         (["run", "--experiment", "No Slug"], "experiment: found 'No Slug'"),
+        (["run", "--out", "/proc/results"], "--out: /proc/results cannot be written"),
         (["run", "--config", "missing.yaml"], "missing.yaml: cannot be read"),
         (["run", "--on", "openwhisk"], "BASE_URL_OW: not set"),
         (["status", "--on", "aws"], "BASE_URL_AWS: not set"),
