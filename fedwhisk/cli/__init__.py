@@ -6,6 +6,7 @@ Modules import what a command needs when it runs, so that `--help` is quick.
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -27,12 +28,34 @@ from fedwhisk.errors import OperatorError
 
 app = typer.Typer(
     name="fedwhisk",
-    help="Federated learning with no server to keep alive.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"fedwhisk {version('fedwhisk')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", callback=_say_version, is_eager=True, help="Say it, and end."
+    ),
+]
+
+
+@app.callback()
+def fedwhisk(version: Version = False) -> None:
+    """Federated learning with no server to keep alive."""
+
+
 app.command("run")(run.run)
 app.command("up")(up.up)
 app.command("start")(experiments.start)

@@ -29,8 +29,12 @@ def enrol(
 ) -> None:
     """Print a token that enrols clients: one name's, or any."""
     from fedcore import tokens
+    from fedwhisk.errors import InputError
 
-    expires = None if hours is None else int(time.time() + hours * HOUR_S)
+    now = time.time()
+    expires = None if hours is None else int(now + hours * HOUR_S)
+    if expires is not None and expires <= now:
+        raise InputError(f"--hours: found {hours:g}, expected a second or more")
     typer.echo(tokens.enrolment_token(_secret(on), name, expires=expires))
 
 
