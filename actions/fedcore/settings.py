@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -25,6 +26,12 @@ PARTITION = re.compile(
     re.ASCII,
 )
 
+OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+MOST_OPTIONS = 64
+LONGEST_TEXT = 1_000
+LARGEST_INTEGER = 2**63 - 1
+"""What a database keeps of a whole number."""
+
 
 class ExperimentSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
@@ -33,6 +40,8 @@ class ExperimentSettings(
 
     Attributes:
         task: the learning task that clients run, by name (`mnist`, `cifar10`, own).
+        task_options: what a task of one's own wants to be told, by name: truth values,
+            numbers, texts. Our tasks read none.
         clients: places in the federation; data is split into so many partitions.
         min_clients: enrolled clients that start the training; 0 means all places.
         per_round: updates that close a round at once (its target).
@@ -73,6 +82,7 @@ class ExperimentSettings(
     """
 
     task: str = "mnist"
+    task_options: dict[str, bool | int | float | str] = {}  # each has its own: msgspec
     clients: int = 20
     min_clients: int = 0
     per_round: int = 10
@@ -160,7 +170,8 @@ def parse(raw: Any) -> ExperimentSettings:
     """
     try:
         settings = msgspec.convert(raw, ExperimentSettings)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        # msgspec meets the second, too: it encodes texts that it looks up or shows.
         raise InvalidSettings(f"settings: {error}") from None
     check(settings)
     return settings
@@ -176,6 +187,7 @@ def check(settings: ExperimentSettings) -> None:
             )
     _check_shares(settings)
     _check_words(settings)
+    _check_options(settings.task_options)
     _check_counts(settings)
     if settings.strategy == "krum":
         _check_krum(settings)
@@ -215,6 +227,47 @@ def _check_words(settings: ExperimentSettings) -> None:
             raise InvalidSettings(
                 f"settings.{name}: found {found!r}, expected {' or '.join(choices)}"
             )
+
+
+def _check_options(options: Mapping[str, object]) -> None:
+    if len(options) > MOST_OPTIONS:
+        raise InvalidSettings(
+            f"settings.task_options: found {len(options)} entries, expected at most "
+            f"{MOST_OPTIONS}"
+        )
+    for name, value in options.items():
+        if not OPTION.fullmatch(name):
+            raise InvalidSettings(
+                f"settings.task_options: found the name {name[:80]!r}, expected 1 to "
+                "64 letters, digits or _, and no digit first"
+            )
+        wanted = _wanted(value)
+        if wanted:
+            raise InvalidSettings(
+                f"settings.task_options.{name}: found {value!r:.80}, expected {wanted}"
+            )
+
+
+def _wanted(value: object) -> str:
+    """Return what an option's value should have been; empty if it may stay as it is."""
+    match value:
+        case float() if not math.isfinite(value):
+            return "a finite number"
+        case int() if abs(value) > LARGEST_INTEGER:
+            return f"-{LARGEST_INTEGER} to {LARGEST_INTEGER}"
+        case str() if len(value) > LONGEST_TEXT:
+            return f"at most {LONGEST_TEXT} characters"
+        case str() if not _is_unicode(value):
+            return "a text without lone surrogates"
+    return ""
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_counts(settings: ExperimentSettings) -> None:

@@ -1,5 +1,7 @@
 import math
 
+import bson
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,6 +39,19 @@ def test_the_defaults_are_the_standard_experiment() -> None:
         ({"partition": "shards:0"}, r"partition: found 'shards:0'"),
         ({"partition": "own:2"}, r"partition: found 'own:2'"),
         ({"partition": "equal\n"}, r"partition: found 'equal\\n'"),
+        ({"task_options": {"no name": 1}}, r"found the name 'no name', expected 1 to"),
+        ({"task_options": {"a" * 65: 1}}, r"task_options: found the name 'aaa"),
+        ({"task_options": {f"a{i}": i for i in range(65)}}, r"found 65 entries, exp"),
+        (
+            {"task_options": {"a": math.inf}},
+            r"task_options\.a: found inf, expected a f",
+        ),
+        ({"task_options": {"a": 2**63}}, r"task_options\.a: found 9223372036854775808"),
+        ({"task_options": {"a": "x" * 1001}}, r"\.a: found 'xxx.* at most 1000 char"),
+        ({"task_options": {"a": "\ud800"}}, r"\.a: .* without lone surrogates"),
+        ({"\ud800": 1}, r"settings: .*surrogates not allowed"),
+        ({"clients": "\ud800"}, r"settings: .*surrogates not allowed"),
+        ({"task_options": {"a": [1]}}, r"got `array` - at `\$\.task_options"),
         ([], r"Expected `object`, got `array`"),
     ],
 )
@@ -51,6 +66,33 @@ def test_a_wrong_setting_is_named_with_what_was_expected(raw, complaint) -> None
 )
 def test_a_partition_is_ours_or_a_path(name) -> None:
     assert settings.parse({"partition": name}).partition == name
+
+
+OPTIONS = st.dictionaries(
+    st.from_regex(settings.OPTION, fullmatch=True),
+    st.booleans()
+    | st.integers(-(2**63) + 1, 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=1000),
+    max_size=5,
+)
+
+
+@given(OPTIONS)
+def test_a_tasks_options_travel_and_are_stored_as_they_are(options) -> None:
+    found = settings.parse({"task_options": options})
+    as_json = msgspec.json.decode(msgspec.json.encode(found), type=ExperimentSettings)
+    as_bson = settings.parse(bson.decode(bson.encode(msgspec.to_builtins(found))))
+    for each in (found, as_json, as_bson):
+        assert repr(each.task_options) == repr(options)  # 1, 1.0 and True are equal
+
+
+def test_options_belong_to_one_experiment_and_name_it() -> None:
+    plain, other = ExperimentSettings(), ExperimentSettings()
+    assert plain.task_options is not other.task_options
+    wide, narrow = (settings.parse({"task_options": {"w": n}}) for n in (32, 16))
+    names = {settings.default_name(each) for each in (plain, other, wide, narrow)}
+    assert len(names) == 3
 
 
 @pytest.mark.parametrize(
