@@ -5,6 +5,9 @@ Each hospital's client reads its own CSV file; none of them leaves it. To try it
     python examples/patients.py hospitals
     export PYTHONPATH=examples DATA_DIR=hospitals
     fedwhisk run --task patients:TASK --clients 5 --per-round 5 --epochs 5 --lr 0.1
+
+What else it is to be told stands in a file that `--config` names:
+`task_options: {weight_decay: 0.001}`.
 """
 
 from __future__ import annotations
@@ -46,7 +49,10 @@ class Patients(ModuleTask):
         """Train as one would anywhere."""
         settings = work.place.settings
         optimiser = torch.optim.SGD(
-            module.parameters(), lr=settings.lr, momentum=settings.momentum
+            module.parameters(),
+            lr=settings.lr,
+            momentum=settings.momentum,
+            weight_decay=float(settings.task_options.get("weight_decay", 0)),
         )
         batches = DataLoader(TensorDataset(*data), settings.batch_size, shuffle=True)
         for _ in range(settings.epochs):

@@ -17,17 +17,27 @@ def test_five_hospitals_train_one_model(machine) -> None:
     subprocess.run(
         [sys.executable, script, "hospitals"], cwd=machine.folder, check=True
     )
+    lines = script.read_text().splitlines()
     (told,) = [
-        line.split()[1:]
-        for line in script.read_text().splitlines()
-        if line.strip().startswith("fedwhisk run")
+        line.split()[1:] for line in lines if line.strip().startswith("fedwhisk run")
     ]
     here = {"PYTHONPATH": str(EXAMPLES), "DATA_DIR": "hospitals"}
     machine.environment |= here
-    out, _ = machine.call(*told, "--rounds", "3", "--json", "--port", "0")
+    (machine.folder / "options.yaml").write_text(
+        next(line.strip("`.") for line in lines if line.startswith("`task_options:"))
+    )
+    more = ("--config", "options.yaml", "--rounds", "3", "--json", "--port", "0")
+    out, _ = machine.call(*told, *more)
     end = json.loads(out.splitlines()[-1])
     assert (end["state"], end["clients"], end["rounds"]) == ("finished", 5, 3)
     assert end["accuracy"] > 0.8  # as often one as the other
+
+    # What the task was told is a setting as any other: it is shown, and goes along.
+    machine.call("export", end["experiment"], "--all", "experiment.zip")
+    machine.environment["FEDWHISK_HOME"] = str(machine.folder / "elsewhere")
+    machine.call("import", "experiment.zip")
+    shown, _ = machine.call("status", end["experiment"], "--json")
+    assert json.loads(shown)["settings"]["task_options"] == {"weight_decay": 0.001}
 
     # A hospital without its table says so, and the others are enough for the quorum.
     (machine.folder / "hospitals" / "hospital-3.csv").unlink()

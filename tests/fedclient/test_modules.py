@@ -29,10 +29,11 @@ class Toy(ModuleTask):
     def fit(self, module: nn.Module, data: Any, work: Work) -> tuple[int, dict]:
         assert module.training
         work.between()
+        rate = work.place.settings.task_options.get("rate", 0.1)
         module(data[torch.randperm(len(data))]).sum().backward()
         with torch.no_grad():
             for each in module.parameters():
-                each.sub_(each.grad, alpha=0.1)
+                each.sub_(each.grad, alpha=rate)
         return len(data), {"train_loss": 1.0}
 
     def score(self, module: nn.Module, data_dir: Path | None, between) -> Score:
@@ -71,6 +72,14 @@ def test_the_seed_fixes_the_initial_model() -> None:
 def test_seed_round_and_client_fix_what_torch_draws(other) -> None:
     model = TOY.initial_model(0)
     assert train(model) == train(model) != train(model, **other)
+
+
+def test_what_the_experiment_tells_the_task_reaches_fit() -> None:
+    settings = ExperimentSettings(clients=2, per_round=1, task_options={"rate": 0.0})
+    model, place = TOY.initial_model(0), Place(settings, 0)
+    trained = TOY.train(model, TOY.load(place), Work(place, 1)).model
+    before, after = (weights.arrays(each, TOY.layout) for each in (model, trained))
+    assert (before["0.weight"] == after["0.weight"]).all()
 
 
 def test_other_draws_are_left_alone() -> None:

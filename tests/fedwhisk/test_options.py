@@ -36,6 +36,13 @@ def test_the_file_may_name_the_experiment_and_an_option_wins(tmp_path) -> None:
     assert options.experiment(path, "said", {})[0] == "said"
 
 
+def test_what_a_task_wants_to_be_told_stands_in_the_file(tmp_path) -> None:
+    path = written(tmp_path, "task_options: {width: 32, rate: 1e-3, warm: true, by: x}")
+    _, settings = options.experiment(path, None, {})
+    told = {"width": 32, "rate": 0.001, "warm": True, "by": "x"}
+    assert settings.task_options == told
+
+
 def test_an_empty_file_changes_nothing(tmp_path) -> None:
     path = written(tmp_path, "# nothing yet\n")
     assert options.experiment(path, None, {})[1] == ExperimentSettings()

@@ -32,7 +32,10 @@ class UnknownTask(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a client stands in an experiment; it fixes the client's data."""
+    """Where a client stands in an experiment; it fixes the client's data.
+
+    A task of your own is told what it wants to know in `settings.task_options`.
+    """
 
     settings: ExperimentSettings
     index: int

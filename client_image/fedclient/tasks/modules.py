@@ -57,7 +57,7 @@ class ModuleTask(ABC):
         """Train the module, in place, for one round.
 
         Call `work.between()` between batches. The experiment's settings are in
-        `work.place.settings`.
+        `work.place.settings`, those of your own in its `task_options`.
 
         Returns:
             The number of training examples, which weighs the update, and metrics.
