@@ -15,9 +15,6 @@ from pathlib import Path
 
 MEBIBYTE = 1024 * 1024
 
-GUEST_AUTH = ""
-"""No key: `doctor` looks for one here and then says so; `Platform.auth` is the key."""
-
 KEY_LETTERS = string.ascii_letters + string.digits
 KEY_LENGTH = 64
 DEFAULT_KIND = f"python:{sys.version_info.major}.{sys.version_info.minor}"
