@@ -19,7 +19,7 @@ $(CURDIR)/.uv/bin/uv .uv/bin/uv:
 # Bytecode is compiled even where PYTHONDONTWRITEBYTECODE is set: importing torch
 # takes twice as long without.
 .venv/.synced: uv.lock pyproject.toml $(filter .uv/bin/uv,$(UV))
-	$(UV) sync --frozen --quiet --compile-bytecode
+	$(UV) sync --frozen --compile-bytecode
 	@touch $@
 
 install: .venv/.synced  ## install everything into .venv
