@@ -229,7 +229,8 @@ def show_summary(console: Console, outcome: Outcome) -> None:
     if score:
         accuracy, loss = 100 * score["accuracy"], score["loss"]
         lines.append(("accuracy", f"{accuracy:.2f} % (loss {loss:.4f})"))
-    lines.append(("wall time", f"{totals.wall_s:.1f} s"))
+    killed = f", without {totals.unknown} killed before" if totals.unknown else ""
+    lines.append(("wall time", f"{totals.wall_s:.1f} s{killed}"))
     if totals.calls:
         by_action = sorted(totals.calls_by_action.items(), key=lambda item: -item[1])
         listed = ", ".join(f"{name} {count}" for name, count in by_action)

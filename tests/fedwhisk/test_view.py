@@ -91,11 +91,13 @@ def test_the_summary_says_what_it_cost_and_where_results_are(console) -> None:
         bytes_in=1_500_000,
         bytes_out=2_000_000,
         peak_rss={"fedavg": 47_000_000, "status": 34_000_000},
+        unknown=2,
     )
     finished = report(closed(0), closed(1, accuracy=0.9), state="finished")
     show_summary(console, Outcome(finished, totals, Path("runs/three"), None))
     lines = [line.strip() for line in said(console).splitlines()]
     assert "accuracy  90.00 % (loss 0.1000)" in lines
+    assert "wall time  40.0 s, without 2 killed before" in lines
     assert "calls  14 (check_in 9, submit_update 5; 429: 0)" in lines
     assert "traffic  2.0 MB sent, 1.5 MB received" in lines
     assert "memory  47 MB at most, in fedavg" in lines
