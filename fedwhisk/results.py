@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -24,6 +24,10 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
         calls_by_action: calls of the clients.
         http_429: how many of them the platform throttled.
         peak_rss: largest memory of an action's process, in bytes, by action.
+        activations: how often each action ran on the platform that this started, for
+            whomever: its clients, its operator, its guests.
+        cold_starts: how many of them began in a fresh process.
+        gb_s: what OpenWhisk would bill for them, in GB-seconds.
         chaos: faults that were put in on purpose, by kind.
         unknown: commands that were killed: what they came to is not in here.
     """
@@ -34,6 +38,9 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     bytes_in: int = 0
     bytes_out: int = 0
     peak_rss: dict[str, int] = {}
+    activations: dict[str, int] = {}
+    cold_starts: dict[str, int] = {}
+    gb_s: dict[str, float] = {}
     chaos: dict[str, int] = {}
     unknown: int = 0
 
@@ -55,6 +62,9 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
                 name: max(self.peak_rss.get(name, 0), other.peak_rss.get(name, 0))
                 for name in sorted(actions)
             },
+            activations=_sum(self.activations, other.activations),
+            cold_starts=_sum(self.cold_starts, other.cold_starts),
+            gb_s=_sum(self.gb_s, other.gb_s),
             chaos=_sum(self.chaos, other.chaos),
             unknown=self.unknown + other.unknown,
         )
@@ -63,8 +73,12 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 NOTHING = Totals()
 
 
-def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
-    return dict(Counter(one) + Counter(other))
+Number = TypeVar("Number", int, float)
+
+
+def _sum(one: dict[str, Number], other: dict[str, Number]) -> dict[str, Number]:
+    names = sorted(one.keys() | other.keys())
+    return {name: one.get(name, 0) + other.get(name, 0) for name in names}
 
 
 @dataclass(frozen=True)
@@ -104,6 +118,9 @@ class Outcome:
             "bytes_in": self.totals.bytes_in,
             "bytes_out": self.totals.bytes_out,
             "peak_rss": self.totals.peak_rss,
+            "activations": sum(self.totals.activations.values()),
+            "cold_starts": sum(self.totals.cold_starts.values()),
+            "gb_s": round(sum(self.totals.gb_s.values()), 3),
             "chaos": self.totals.chaos,
             "unknown": self.totals.unknown,
             "model": str(self.model) if self.model else None,

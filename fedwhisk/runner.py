@@ -241,13 +241,17 @@ class Runner:
     def _totals(
         self, operator: Operator, platform: Platform, pool: ClientPool
     ) -> Totals:
+        stats = platform.stats() if platform.stats else None
         return Totals(
             wall_s=time.monotonic() - self._started,
             calls_by_action=dict(pool.calls),
             http_429=pool.throttled + operator.throttled,
             bytes_in=pool.bytes_in,
             bytes_out=pool.bytes_out,
-            peak_rss=dict(platform.stats().peak_rss) if platform.stats else {},
+            peak_rss=stats.peak_rss if stats else {},
+            activations=stats.activations if stats else {},
+            cold_starts=stats.cold_starts if stats else {},
+            gb_s=stats.gb_s if stats else {},
             chaos=self._injected(pool),
         )
 

@@ -241,6 +241,11 @@ def show_summary(console: Console, outcome: Outcome) -> None:
         largest = max(totals.peak_rss, key=lambda name: totals.peak_rss[name])
         size = totals.peak_rss[largest] / 1e6
         lines.append(("memory", f"{size:.0f} MB at most, in {largest}"))
+    if totals.activations:
+        runs = sum(totals.activations.values())
+        cold, cost = sum(totals.cold_starts.values()), sum(totals.gb_s.values())
+        words = f"{runs} activations, {cold} of them cold, {cost:.2f} GB-s"
+        lines.append(("compute", words))
     if totals.chaos:
         lines.append(("chaos", counted(totals.chaos)))
     lines.append(("results", f"{outcome.folder}/"))

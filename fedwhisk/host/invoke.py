@@ -125,7 +125,10 @@ class Invoker:
             response, logs = failed(INTERNAL_ERROR, NO_RESOURCES), list[str]()
         finally:
             in_flight[namespace] -= 1
-        return self._keep(ended(record, response, logs))
+        kept = self._keep(ended(record, response, logs))
+        gib = invocation.action.limits.memory / 1024
+        self._counters.gb_s[kept.name] += kept.duration / 1000 * gib
+        return kept
 
     async def _in_process(
         self, invocation: Invocation, record: Activation

@@ -21,6 +21,8 @@ class HostStats:
         peak_rss: largest resident memory of an action's processes, in bytes, by name.
         p50_ms: median duration of the activations, in milliseconds, by name.
         cold_starts: processes started, by the action's name.
+        gb_s: what OpenWhisk bills, by name: an activation's duration in seconds times
+            its action's memory limit in GiB. A sequence's own is nothing.
     """
 
     calls: dict[str, int]
@@ -31,6 +33,7 @@ class HostStats:
     peak_rss: dict[str, int]
     p50_ms: dict[str, float]
     cold_starts: dict[str, int]
+    gb_s: dict[str, float]
 
     @property
     def throttled(self) -> int:
@@ -48,6 +51,7 @@ class Counters:
     bytes_out: int = 0
     cold_starts: Counter[str] = field(default_factory=Counter)
     peak_rss: dict[str, int] = field(default_factory=dict)
+    gb_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     durations_ms: defaultdict[str, list[int]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -68,4 +72,5 @@ class Counters:
             peak_rss=dict(self.peak_rss),
             p50_ms={name: statistics.median(ms) for name, ms in durations.items()},
             cold_starts=dict(self.cold_starts),
+            gb_s=dict(self.gb_s),
         )

@@ -91,6 +91,9 @@ def test_the_summary_says_what_it_cost_and_where_results_are(console) -> None:
         bytes_in=1_500_000,
         bytes_out=2_000_000,
         peak_rss={"fedavg": 47_000_000, "status": 34_000_000},
+        activations={"check_in": 9, "fedavg": 2},
+        cold_starts={"check_in": 1, "fedavg": 1},
+        gb_s={"check_in": 0.02, "fedavg": 0.114},
         unknown=2,
     )
     finished = report(closed(0), closed(1, accuracy=0.9), state="finished")
@@ -101,6 +104,7 @@ def test_the_summary_says_what_it_cost_and_where_results_are(console) -> None:
     assert "calls  14 (check_in 9, submit_update 5; 429: 0)" in lines
     assert "traffic  2.0 MB sent, 1.5 MB received" in lines
     assert "memory  47 MB at most, in fedavg" in lines
+    assert "compute  11 activations, 2 of them cold, 0.13 GB-s" in lines
     assert "results  runs/three/" in lines
 
 

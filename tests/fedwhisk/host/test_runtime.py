@@ -204,4 +204,6 @@ def test_the_peak_memory_of_processes_is_measured(host: HostServer, whisk: OpenW
     assert (stats.peak_rss["echo"] > 4 << 20) or sys.platform != "linux"
     assert stats.calls["echo"] == stats.activations["echo"] == 1
     assert stats.cold_starts["echo"] == 1
+    quarter_gib = 256 / 1024  # an action's memory where nothing is said
+    assert stats.gb_s["echo"] == stats.p50_ms["echo"] / 1000 * quarter_gib > 0
     assert stats.answers[200] > 0
