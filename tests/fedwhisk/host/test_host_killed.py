@@ -40,7 +40,7 @@ def test_an_action_at_work_ends_with_its_killed_host(tmp_path: Path):
         whisk = OpenWhisk(*host.stdout.readline().split())
         whisk.action("sleeper", SLEEPER)
         whisk.post("actions/sleeper", {"file": str(told)})
-        wait_until(told.exists, "the action at work")
+        wait_until(told.exists, "the action at work", patience_s=30)
         pid = int(told.read_text())
         assert runs(pid)
         os.kill(host.pid, signal.SIGKILL)
