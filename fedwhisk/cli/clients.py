@@ -167,4 +167,4 @@ def _print_alone(report: Report, why: str) -> None:
     title = f"experiment {report.experiment}: {report.state}"
     console.print(title, markup=False, highlight=False)
     console.print(clients_table(report))
-    typer.echo(f"no pods to show ({why}): these are the experiment's clients")
+    typer.echo(f"without pods ({why.rstrip('.')})")

@@ -32,7 +32,7 @@ def test_without_a_cluster_the_experiments_clients_are_listed(monkeypatch) -> No
     assert result.exit_code == 0
     assert "experiment three: running" in result.output
     assert "c1" in result.output
-    assert "no pods to show (no cluster: no kubeconfig)" in result.output
+    assert "without pods (no cluster: no kubeconfig)" in result.output
 
 
 @pytest.mark.parametrize(
