@@ -183,7 +183,8 @@ def check(settings: ExperimentSettings) -> None:
         found = getattr(settings, name)
         if not low <= found <= high:  # also refuses NaN
             raise InvalidSettings(
-                f"settings.{name}: found {found}, expected {low:g} to {high:g}"
+                f"settings.{name}: found {found}, expected {_figure(low)} to "
+                f"{_figure(high)}"
             )
     _check_shares(settings)
     _check_words(settings)
@@ -191,6 +192,10 @@ def check(settings: ExperimentSettings) -> None:
     _check_counts(settings)
     if settings.strategy == "krum":
         _check_krum(settings)
+
+
+def _figure(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
 
 def _check_shares(settings: ExperimentSettings) -> None:
@@ -273,9 +278,12 @@ def _is_unicode(text: str) -> bool:
 def _check_counts(settings: ExperimentSettings) -> None:
     drawn = settings.per_round + settings.over_select
     if drawn > settings.starts_with:
+        # Mostly it is the default of per_round, which nobody has said.
+        fits = settings.starts_with - settings.over_select
+        advice = f"; say --per-round {fits} (per_round: {fits})" if fits > 0 else ""
         raise InvalidSettings(
             f"settings.per_round + over_select: found {drawn}, expected at most "
-            f"{settings.starts_with}, the clients that start the training"
+            f"{settings.starts_with}, the clients that start the training{advice}"
         )
     if settings.min_clients > settings.clients:
         raise InvalidSettings(

@@ -21,7 +21,11 @@ def test_the_defaults_are_the_standard_experiment() -> None:
     ("raw", "complaint"),
     [
         ({"per_round": 21}, r"per_round \+ over_select: found 21, .* at most 20"),
-        ({"rounds": 0}, r"rounds: found 0, expected 1 to"),
+        ({"clients": 5}, r"found 10, .* say --per-round 5 \(per_round: 5\)"),
+        ({"clients": 5, "over_select": 1}, r"found 11, .* say --per-round 4 "),
+        ({"clients": 5, "over_select": 5}, r"start the training$"),
+        ({"rounds": 0}, r"rounds: found 0, expected 1 to 1,000,000$"),
+        ({"max_norm": -1}, r"max_norm: found -1\.0, expected 0 to 1e\+30$"),
         ({"lr": -0.1}, r"lr: found -0.1"),
         ({"lr": 0.0}, r"lr: found 0.0, expected above 0"),
         ({"lr": math.nan}, r"lr: found nan"),
