@@ -52,11 +52,13 @@ lint: install  ## formatting, lint, layers, types
 	$(RUN) lint-imports --no-logo
 	$(RUN) mypy
 
+# Three at a time: end-to-end tests mostly wait.
 test: lint  ## lint, types and all tests but those on a cluster
-	$(RUN) pytest -m "not cluster" $(ARGS)
+	$(RUN) pytest -m "not cluster" -n 3 --dist worksteal $(ARGS)
 
 soak: install  ## the long versions of the simulation: an hour, and every small world
-	SOAK=1 $(RUN) pytest tests/simulation -o log_cli=true --log-cli-level=INFO $(ARGS)
+	SOAK=1 $(RUN) pytest tests/simulation -n logical --dist worksteal \
+		--log-level=INFO -rP $(ARGS)
 
 test-cluster: install  ## the chart on the cluster that KUBECONFIG names
 	CLUSTER_TESTS=1 $(RUN) pytest tests/cluster -n 3 --dist loadfile $(ARGS)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import get_context
 
 from tests.simulation.timeline import Tell
@@ -14,6 +15,9 @@ from tests.simulation.world import World, run
 
 SOAK = os.environ.get("SOAK") == "1"
 """Whether there is time for everything (`make soak`)."""
+
+SELDOM = 100_000
+"""New objects after which garbage is collected."""
 
 LINES = 300
 """How much of a story is told, from its end."""
@@ -55,7 +59,18 @@ def on_every_core() -> ProcessPoolExecutor:
 
 def _prepare() -> None:
     hush()
-    gc.set_threshold(100_000)  # worlds are many, and gone soon
+    gc.set_threshold(SELDOM)
+
+
+@contextmanager
+def seldom_collecting() -> Iterator[None]:
+    """Let the collector of garbage rest: worlds are many, and gone soon."""
+    usual = gc.get_threshold()
+    gc.set_threshold(SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def play_many(schedules: int, batch: int = 250) -> str | None:

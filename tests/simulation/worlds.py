@@ -49,7 +49,7 @@ WORLDS = {
         THREE, CRASH, at_once=3, soak=True
     ),
     "time runs on, and a crash": SmallWorld(
-        TWO_ONCE, Budget(crashes=1, jumps=2), at_once=3, soak=True
+        TWO_ONCE, Budget(crashes=1, jumps=1), at_once=3, soak=True
     ),
     "stop and resume, three at once, a crash": SmallWorld(
         TWO_ONCE, CRASH, at_once=3, orders=stopped(TWO_ONCE), soak=True
