@@ -29,7 +29,15 @@ def assignment(report: Report, known: ClientReport | None) -> str:
 
 def seen(report: Report, known: ClientReport) -> str:
     """Say how long ago a client has called."""
-    return f"{max(0.0, report.now - known.last_seen):.0f} s ago"
+    return f"{age(report.now - known.last_seen)} ago"
+
+
+def age(seconds: float) -> str:
+    """Return a time as its largest unit, of which there are two at least."""
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def clients_table(report: Report, most: int | None = None) -> Group:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from fedcore.messages import Listing, LiveReport, Report, RoundReport
 from fedcore.settings import ExperimentSettings
+from fedwhisk.members import age
 
 if TYPE_CHECKING:
     from fedwhisk.results import Outcome
@@ -215,7 +216,7 @@ def experiments_table(listing: Listing) -> Table:
             each.state,
             f"{max(each.round, 0)} of {each.rounds}",
             "" if accuracy is None else f"{100 * accuracy:.2f} %",
-            _age(listing.now - each.created),
+            age(listing.now - each.created),
         )
     return table
 
@@ -262,11 +263,3 @@ def counted(chaos: Mapping[str, int]) -> str:
 def _span(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _age(seconds: float) -> str:
-    """Return a time as its largest unit, of which there are two at least."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"

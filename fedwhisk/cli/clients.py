@@ -44,9 +44,13 @@ def show(
     try:
         pods = _fleet(release, namespace, context).pods()
     except OperatorError as error:
-        asked_for = release != RELEASE or namespace or context
-        if report is None or asked_for:
+        if release != RELEASE or namespace or context:  # a cluster was meant
             raise
+        if report is None:
+            raise OperatorError(
+                f"{str(error).rstrip('.')}, and no platform is up here that would know "
+                "of clients"
+            ) from error
         _print_alone(report, str(error))
     else:
         _print(join(pods, report), report)
