@@ -42,8 +42,8 @@ WORLDS = {
     "stop and resume": SmallWorld(TWO_ONCE, orders=stopped(TWO_ONCE)),
     "two chunks, a crash": SmallWorld(TWO_ONCE, CRASH, chunk_values=1),
     "every version is scored": SmallWorld(TWO_ONCE | {"evaluate": True}),
-    "two clients, two rounds, three at once, a crash, a doubled message": SmallWorld(
-        TWO, Budget(crashes=1, copies=1), at_once=3, soak=True
+    "two clients, three at once, a crash, a doubled message": SmallWorld(
+        TWO_ONCE, Budget(crashes=1, copies=1), at_once=3, soak=True
     ),
     "three clients, two rounds, three at once, a crash": SmallWorld(
         THREE, CRASH, at_once=3, soak=True
