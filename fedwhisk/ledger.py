@@ -45,11 +45,9 @@ class Ledger:
             totals = msgspec.structs.replace(totals, unknown=totals.unknown + 1)
         self._write(Entry(totals, is_open=True))
 
-    def enter(self, part: Totals) -> Totals:
-        """End a part; return the sum."""
-        totals = self._read().totals.plus(part)
-        self._write(Entry(totals))
-        return totals
+    def enter(self, part: Totals) -> None:
+        """End a part."""
+        self._write(Entry(self.totals.plus(part)))
 
     def _read(self) -> Entry:
         try:

@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +69,7 @@ class Nursery:
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
     children: dict[socket.socket, Child] = field(default_factory=dict)
     due: list[tuple[float, str, int]] = field(default_factory=list)
-    faults: dict[str, list[str]] = field(default_factory=dict)
+    faults: dict[str, deque[str]] = field(default_factory=dict)
 
     def run(self) -> None:
         """Be the clients' parent until the standard input closes."""
@@ -160,9 +161,9 @@ class Nursery:
         """
         if status != CRASHED or self.start.stay:
             return False
-        faults = self.faults.setdefault(child.name, [])
-        faults.append(said)
-        return faults[-SAME_FAULTS:] == [said] * SAME_FAULTS
+        last = self.faults.setdefault(child.name, deque(maxlen=SAME_FAULTS))
+        last.append(said)
+        return last.count(said) == SAME_FAULTS
 
     def _pause(self) -> float | None:
         """Seconds until the next client is due, or None when none is."""

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 import yaml
 
-from fedcore.messages import ClientReport, LiveReport, Report
+from fedcore.messages import LiveReport, Report
 from fedcore.settings import ExperimentSettings
 from fedwhisk.clients import Pod, connect, join
 from fedwhisk.errors import OperatorError
+from tests.fedwhisk.reports import member
 
 PODS = [Pod(f"fl-clients-{n}", f"fed/fl-clients-{n}", "ready", 0) for n in range(5)]
 
@@ -20,15 +21,7 @@ PODS = [Pod(f"fl-clients-{n}", f"fed/fl-clients-{n}", "ready", 0) for n in range
 def report(state: str = "running", live: LiveReport | None = None) -> Report:
     """Clients 0 to 3 enrolled in pods 3 to 0; pod 4 did not."""
     clients = [
-        ClientReport(
-            index=index,
-            name=f"fed/fl-clients-{3 - index}",
-            last_seen=90.0,
-            due=100.0,
-            rounds=2,
-            train_s=1.5,
-            revoked=False,
-        )
+        member(index, name=f"fed/fl-clients-{3 - index}", last_seen=90.0, due=100.0)
         for index in range(4)
     ]
     return Report(
