@@ -19,7 +19,8 @@ $(CURDIR)/.uv/bin/uv .uv/bin/uv:
 # Bytecode is compiled even where PYTHONDONTWRITEBYTECODE is set: importing torch
 # takes twice as long without.
 .venv/.synced: uv.lock pyproject.toml $(filter .uv/bin/uv,$(UV))
-	$(UV) sync --frozen --compile-bytecode
+	@echo 'installing into .venv: 6 GB, nearly all of it PyTorch'
+	@$(UV) sync --frozen --quiet --compile-bytecode
 	@touch $@
 
 install: .venv/.synced  ## install everything into .venv
