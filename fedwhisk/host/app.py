@@ -161,7 +161,7 @@ def build_app(services: Services) -> Starlette:
     app = Starlette(
         routes=ROUTES,
         lifespan=lifespan,
-        middleware=[Middleware(Transactions, services.counters)],
+        middleware=[Middleware(Transactions)],
         exception_handlers={
             Refused: on_refused,
             HTTPException: on_http_error,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 NO_RESOURCE = "The requested resource does not exist."
 NO_SUCH_PATH = "The requested resource could not be found."
-EXISTS = "resource already exists"
 MALFORMED = "The request content was malformed:\n"
 INTERNAL = "There was an internal server error."
 

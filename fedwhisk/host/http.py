@@ -124,7 +124,6 @@ async def read_body(request: Request) -> bytes:
         body += chunk
         if len(body) > ENTITY_BYTES:
             raise too_large("Request", len(body), ENTITY_BYTES)
-    services(request).counters.bytes_in += len(body)
     return bytes(body)
 
 

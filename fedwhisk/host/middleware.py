@@ -1,4 +1,4 @@
-"""Around every request: its transaction id, the limit on its URI, and the counting."""
+"""Around every request: its transaction id, and the limit on its URI."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fedwhisk.host.settings import URI_BYTES
-from fedwhisk.host.stats import Counters
 
 REQUEST_ID = "X-Request-ID"
 
@@ -17,9 +16,8 @@ REQUEST_ID = "X-Request-ID"
 class Transactions:
     """Gives each request an id, which its answer and its errors carry."""
 
-    def __init__(self, app: ASGIApp, counters: Counters) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._counters = counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -29,12 +27,9 @@ class Transactions:
         identity = Headers(scope=scope).get(REQUEST_ID) or uuid.uuid4().hex
         scope["transaction"] = identity
 
-        async def counted(message: Message) -> None:
+        async def labelled(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)[REQUEST_ID] = identity
-                self._counters.answers[message["status"]] += 1
-            else:
-                self._counters.bytes_out += len(message.get("body", b""))
             await send(message)
 
         if len(scope["raw_path"]) + len(scope["query_string"]) >= URI_BYTES:
@@ -42,6 +37,6 @@ class Transactions:
                 f"URI length exceeds the configured limit of {URI_BYTES} characters",
                 414,
             )
-            await too_long(scope, receive, counted)
+            await too_long(scope, receive, labelled)
         else:
-            await self._app(scope, receive, counted)
+            await self._app(scope, receive, labelled)

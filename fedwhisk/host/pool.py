@@ -61,7 +61,8 @@ class Pool:
 
     def retire(self, revision: str) -> None:
         """End the processes of a revision that has been replaced, busy ones later."""
-        self._retired.add(revision)
+        if self._alive[revision]:
+            self._retired.add(revision)
         for seat in [s for s in self._idle if s.revision == revision]:
             self._idle.remove(seat)
             self._end(seat)
@@ -117,7 +118,9 @@ class Pool:
 
     def _left(self, revision: str) -> None:
         self._alive[revision] -= 1
-        self._alive += Counter()  # drops what has come down to nothing
+        if not self._alive[revision]:  # a long-lived host forgets what is gone
+            del self._alive[revision]
+            self._retired.discard(revision)
         self._wake()
 
     async def _wait(self) -> None:

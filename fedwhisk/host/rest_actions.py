@@ -173,7 +173,6 @@ async def invoke_action(request: Request) -> Response:
     name = request.path_params["name"]
     caller = authorize(request, name)
     host = services(request)
-    host.counters.calls[name.rpartition("/")[2]] += 1
     host.throttles.check_invocation(caller.namespace)
     payload = await read_payload(request)
     action, lent = host.entities.resolve_action(caller.namespace, name)

@@ -1,4 +1,4 @@
-"""The host as a server: in a background thread, or in the foreground."""
+"""The host as a server, in a background thread."""
 
 from __future__ import annotations
 
@@ -87,12 +87,6 @@ class HostServer:
         self._thread = threading.Thread(target=self._run, name="host", daemon=True)
         self._thread.start()
         return self
-
-    def serve_forever(self) -> None:
-        """Listen, and serve until interrupted; raises as `start` does."""
-        self._prepare()
-        self._run()
-        self._release()
 
     def close(self) -> None:
         """Answer what is under way, end all processes and stop."""

@@ -53,7 +53,6 @@ async def serve_web_action(request: Request, path: WebPath) -> Response:
     """Find the action, check what OpenWhisk checks, in its order, and run it."""
     host = services(request)
     action, lent = exported_action(request, path)
-    host.counters.calls[action.own_name] += 1
     host.throttles.check_invocation(action.namespace)
     body = await read_payload_bytes(request)
     own_options = action.annotation("web-custom-options") is True
