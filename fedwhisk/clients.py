@@ -21,6 +21,9 @@ from fedwhisk.errors import InputError, OperatorError
 from fedwhisk.members import assignment
 
 CHART = "fl-clients"
+CONTAINER = "client"
+"""The chart's container; a service mesh may have put others beside it."""
+
 TIMEOUT_S = 20.0
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 """The annotation that `kubectl rollout restart` sets, so that both do the same."""
@@ -114,6 +117,7 @@ class Fleet:
             response = self._core.read_namespaced_pod_log(
                 pod,
                 self.namespace,
+                container=CONTAINER,
                 tail_lines=lines,
                 follow=follow,
                 _preload_content=False,
@@ -175,23 +179,24 @@ def connect(release: str, namespace: str | None, context: str | None) -> Fleet:
 
 def _pod(found: Any) -> Pod:
     status = found.status
-    (container,) = status.container_statuses or [None]
+    containers = {each.name: each for each in status.container_statuses or []}
+    container = containers.get(CONTAINER)
+    ending = found.metadata.deletion_timestamp
     return Pod(
         name=found.metadata.name,
         client=f"{found.metadata.namespace}/{found.metadata.name}",
-        state="ending" if found.metadata.deletion_timestamp else _state(status),
+        state="ending" if ending else _state(status.phase, container),
         restarts=container.restart_count if container else 0,
     )
 
 
-def _state(status: Any) -> str:
-    """Say what a pod does: why its container waits, or whether it is ready."""
-    for container in status.container_statuses or []:
-        if container.state.waiting:
-            return str(container.state.waiting.reason)
-        if container.ready:
-            return "ready"
-    return "starting" if status.phase == "Running" else str(status.phase).lower()
+def _state(phase: str, container: Any) -> str:
+    """Say what a pod does: why its client's container waits, or whether it is ready."""
+    if container and container.state.waiting:
+        return str(container.state.waiting.reason)
+    if container and container.ready:
+        return "ready"
+    return "starting" if phase == "Running" else str(phase).lower()
 
 
 def _number(pod: str) -> int:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 import yaml
+from kubernetes.client import (
+    V1ContainerState,
+    V1ContainerStateRunning,
+    V1ContainerStateWaiting,
+    V1ContainerStatus,
+    V1ObjectMeta,
+    V1Pod,
+    V1PodList,
+    V1PodStatus,
+)
 
 from fedcore.messages import LiveReport, Report
 from fedcore.settings import ExperimentSettings
-from fedwhisk.clients import Pod, connect, join
+from fedwhisk.clients import Fleet, Pod, connect, join
 from fedwhisk.errors import OperatorError
 from tests.fedwhisk.reports import member
 
@@ -121,3 +132,68 @@ def test_a_cluster_that_is_away_is_named(
         assert fleet.namespace == "fed"
         with pytest.raises(OperatorError, match=f"no answer from .* at {server}"):
             fleet.pods()
+
+
+def container(name: str, restarts: int, waits: str = "") -> V1ContainerStatus:
+    state = V1ContainerState(
+        waiting=V1ContainerStateWaiting(reason=waits) if waits else None,
+        running=None if waits else V1ContainerStateRunning(),
+    )
+    return V1ContainerStatus(
+        name=name,
+        ready=not waits,
+        restart_count=restarts,
+        state=state,
+        image="i",
+        image_id="i",
+    )
+
+
+class Cluster:
+    """One release whose pods have these containers; it notes whose log is read."""
+
+    def __init__(self, *containers: V1ContainerStatus) -> None:
+        self._containers = list(containers)
+        self.read: list[str | None] = []
+
+    def list_namespaced_stateful_set(self, namespace: str, **_: object) -> object:
+        metadata = V1ObjectMeta(name="fl-clients", namespace=namespace)
+        return SimpleNamespace(items=[SimpleNamespace(metadata=metadata)])
+
+    def list_namespaced_pod(self, namespace: str, **_: object) -> object:
+        status = V1PodStatus(phase="Running", container_statuses=self._containers)
+        metadata = V1ObjectMeta(name="fl-clients-0", namespace=namespace)
+        return V1PodList(items=[V1Pod(metadata=metadata, status=status)])
+
+    def read_namespaced_pod_log(
+        self, pod: str, namespace: str, *, container: str | None = None, **_: object
+    ) -> list[bytes]:
+        self.read.append(container)
+        return [b"a line\n"]
+
+
+MESH = container("istio-proxy", 7)
+
+
+@pytest.mark.parametrize(
+    ("containers", "state", "restarts"),
+    [
+        ([container("client", 1)], "ready", 1),
+        ([MESH, container("client", 1)], "ready", 1),
+        ([container("client", 1), MESH], "ready", 1),
+        ([MESH, container("client", 2, "CrashLoopBackOff")], "CrashLoopBackOff", 2),
+        ([MESH], "starting", 0),
+        ([], "starting", 0),
+    ],
+)
+def test_a_pod_is_what_its_clients_container_is(containers, state, restarts) -> None:
+    cluster = Cluster(*containers)
+    (pod,) = Fleet("fl-clients", "fed", cluster, cluster).pods()
+    assert pod == Pod("fl-clients-0", "fed/fl-clients-0", state, restarts)
+
+
+def test_the_log_is_that_of_the_clients_container() -> None:
+    cluster = Cluster(MESH, container("client", 1))
+    fleet = Fleet("fl-clients", "fed", cluster, cluster)
+    assert list(fleet.logs("fl-clients-0", lines=1)) == ["a line"]
+    assert cluster.read == ["client"]
