@@ -279,21 +279,16 @@ class Revoked(Answer, frozen=True):
 
 
 class AdvanceRound(Request, frozen=True):
-    """Move a round on; without an experiment, every overdue one.
-
-    `round` is what the first action of the sequence hands to the second.
-    """
+    """Move a round on; without an experiment, every overdue one."""
 
     experiment: Name | None = None
     client: Index | None = None
-    round: int | None = None
 
 
 class Advanced(Answer, frozen=True):
-    """What a step of the sequence hands on: where the experiment stands."""
+    """What a step of the sequence hands on, as the next step's request."""
 
     experiment: str | None = None
-    round: int | None = None
 
 
 class Status(Request, frozen=True):

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # a handler's tests need no database driver
-    from fedcore.store.store import Store
+from fedcore.store.store import Store
 
 
 @dataclass(frozen=True)

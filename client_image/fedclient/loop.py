@@ -200,9 +200,7 @@ class Loop:
 
     def _advance(self, here: Membership, todo: messages.Advance) -> None:
         """Move the round on; if that fails, the next check-in says what to do."""
-        request = messages.AdvanceRound(
-            experiment=here.experiment, client=here.index, round=todo.round
-        )
+        request = messages.AdvanceRound(experiment=here.experiment, client=here.index)
         patience = ADVANCE_PATIENCE_S
         try:
             here.call("advance_round", request, messages.Advanced, patience_s=patience)

@@ -128,7 +128,7 @@ def test_a_schedule_moves_on_every_experiment_that_runs() -> None:
     for name in ("one", "two"):
         start(name)
         enrol(name)
-    assert handler(SWEEP, None) == {"experiment": None, "round": None}
+    assert handler(SWEEP, None) == {"experiment": None}
     rounds = [own("status", experiment=name)["live"] for name in ("one", "two")]
     assert [each["round"] for each in rounds] == [0, 0]
 
@@ -161,7 +161,7 @@ from fedcore.adapters.aws_lambda import handler
 assert handler({"action": "status"}, None)["error"]["code"] == "unknown_experiment"
 heavy = {"numpy", "torch", "requests", "fedclient"} & set(sys.modules)
 assert not heavy, heavy
-assert handler({"action": "advance_round"}, None)["round"] is None
+assert handler({"action": "advance_round"}, None) == {"experiment": None}
 assert "numpy" in sys.modules
 """
 

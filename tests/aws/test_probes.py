@@ -144,7 +144,7 @@ def test_a_headers_name_has_no_case(platform) -> None:
 
 def test_an_operator_moves_on_all_that_runs_without_naming_it(platform) -> None:
     answer = platform.ask("advance_round", {}, OPERATOR)
-    assert answer == {"experiment": None, "round": None}
+    assert answer == {"experiment": None}
 
 
 # --- updates --------------------------------------------------------------------------

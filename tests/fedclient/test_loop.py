@@ -273,14 +273,12 @@ def test_an_evaluation_goes_along_with_the_next_check_in() -> None:
 def test_advance_moves_the_round_on_and_checks_in_at_once() -> None:
     script = Script(
         subscribe=[subscribed(Advance(round=2))],
-        advance_round=[Advanced(experiment="e", round=3)],
+        advance_round=[Advanced(experiment="e")],
         check_in=[CheckedIn(assignment=STOP)],
     )
     client = Client(script)
     client.loop.run()
-    assert script.bodies("advance_round") == [
-        {"experiment": "e", "client": 3, "round": 2}
-    ]
+    assert script.bodies("advance_round") == [{"experiment": "e", "client": 3}]
     assert client.slept == []
 
 

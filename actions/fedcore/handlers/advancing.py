@@ -27,8 +27,7 @@ def serve_each(
     """
     for experiment in _served(caller, services):
         step(experiment, services)
-    number = caller.experiment.live.number if caller.experiment else None
-    return Advanced(experiment=request.experiment, round=number)
+    return Advanced(experiment=request.experiment)
 
 
 def _served(caller: Caller, services: Services) -> Sequence[Experiment]:
