@@ -14,7 +14,6 @@ from tests.security.poisoning import ATTACKS, DEFENCES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "SECURITY.md").read_text()
-README = (ROOT / "README.md").read_text()
 SETTINGS = set(ExperimentSettings.__struct_fields__)
 
 
@@ -34,13 +33,6 @@ def test_every_command_that_is_named_has_help(command) -> None:
 def test_the_settings_that_are_weighed_exist() -> None:
     weighed = re.findall(r"^\| `(\w+)[:`]", TEXT, flags=re.MULTILINE)
     assert {"max_norm", "max_examples", "strategy"} <= set(weighed) <= SETTINGS
-
-
-def test_the_readme_lists_every_setting() -> None:
-    chapter = README.partition("## Settings")[2].partition("## Limits")[0]
-    options = {"task", "clients", "per_round", "rounds", "epochs", "batch_size", "lr"}
-    options |= {"momentum", "seed", "partition"}
-    assert SETTINGS - options <= set(re.findall(r"`(\w+)`", chapter))
 
 
 def test_the_table_of_figures_has_a_row_a_defence_and_a_column_an_attack() -> None:
