@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import signal
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,8 @@ from fedwhisk.platform import PORT
 
 if TYPE_CHECKING:
     from fedwhisk.platform import Platform
+
+AWAKE_S = 1.0
 
 Port = Annotated[
     int, typer.Option(min=0, max=65535, help="Where the host listens; 0: a free port.")
@@ -27,16 +30,19 @@ Host = Annotated[
 def up(port: Port = PORT, host: Host = "127.0.0.1") -> None:
     """Start database, host and actions; end them with Ctrl-C."""
     from fedwhisk import config
+    from fedwhisk.errors import interrupt_on_sigterm
     from fedwhisk.platform import embedded
 
-    ended = (signal.SIGINT, signal.SIGTERM)
-    # Blocked before any thread starts, so that every thread leaves them to this one.
-    with embedded(config.load(), port=port, address=host) as platform:
-        signal.pthread_sigmask(signal.SIG_BLOCK, ended)
+    interrupt_on_sigterm()
+    with (
+        embedded(config.load(), port=port, address=host) as platform,
+        suppress(KeyboardInterrupt),
+    ):
         for word, value in described(platform):
             typer.echo(f"{word:>15}  {value}")
         typer.echo("ready; Ctrl-C ends it")
-        signal.sigwait(ended)
+        while True:  # Python sees a signal at the latest when this thread wakes
+            time.sleep(AWAKE_S)
 
 
 def described(platform: Platform) -> list[tuple[str, str]]:
