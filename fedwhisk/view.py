@@ -257,7 +257,7 @@ def show_summary(console: Console, outcome: Outcome) -> None:
 
 def counted(chaos: Mapping[str, int]) -> str:
     """Return how often each fault was put in, in words."""
-    return ", ".join(f"{count} {fault}" for fault, count in sorted(chaos.items()))
+    return ", ".join(f"{fault} {count}" for fault, count in sorted(chaos.items()))
 
 
 def _span(seconds: float) -> str:

@@ -111,7 +111,7 @@ def test_the_summary_says_what_it_cost_and_where_results_are(console) -> None:
 def test_faults_on_purpose_are_counted_in_the_picture_and_at_the_end(console) -> None:
     chaos = {"requests lost": 3, "calls doubled": 1}
     text = shown(console, picture(report(closed(0)), chaos))
-    assert "chaos: 1 calls doubled, 3 requests lost" in text
+    assert "chaos: calls doubled 1, requests lost 3" in text
     totals = Totals(
         wall_s=1.0,
         calls_by_action={},
@@ -122,7 +122,7 @@ def test_faults_on_purpose_are_counted_in_the_picture_and_at_the_end(console) ->
         chaos=chaos,
     )
     show_summary(console, Outcome(report(), totals, Path("runs"), None))
-    assert "    chaos  1 calls doubled, 3 requests lost\n" in said(console)
+    assert "    chaos  calls doubled 1, requests lost 3\n" in said(console)
 
 
 TOO_LONG = {"1": "norm: found 9, expected at most 3"}
