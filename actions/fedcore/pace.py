@@ -121,7 +121,9 @@ class Pace:
             Seconds between `SHORTEST_WAIT_S` and `longest_wait_s`.
         """
         if target - now > self.longest_wait_s - self.news_s:
-            return self.news_after(now, target, place)
+            # Its own slot among all clients comes once in `news_s`: take the last one
+            # before the turn, not the first one after it, or the round waits.
+            return self.news_after(now, target - self.news_s, place)
         return self._slot_after(now, target, place, self.asking_s)
 
     def news_after(self, now: float, target: float, place: float) -> float:

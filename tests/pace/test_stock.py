@@ -112,6 +112,13 @@ def test_the_budget_is_used() -> None:
     assert statistics.median(outcome.round_s) < 50  # 31 calls at 0.68 a second: 45.6
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_no_client_lets_its_round_wait(seed) -> None:
+    outcome = simulate(Scenario(20, 10, 10, seed=seed, begins=9.0 * seed))
+    # 41 calls at 0.544 a second; in the first round clients still learn that it runs.
+    assert max(outcome.round_s[1:]) < 1.1 * statistics.median(outcome.round_s)
+
+
 def test_a_run_is_replayed_by_its_seed() -> None:
     scenario = stock(10, 5, uneven, seed=random.Random(4).randrange(99))
     assert simulate(scenario).report == simulate(scenario).report

@@ -16,6 +16,7 @@ from fedcore.messages import Turns, Wait
 from fedcore.pace import AGGREGATION_WAIT_S, SHORTEST_WAIT_S, Pace, expected_end
 from fedcore.selection import draw, next_turn
 from fedcore.services import Services
+from fedcore.store.store import RECENT_ROUNDS
 
 SOON_S = 5.0
 """How closely those who open an experiment wait for its beginning, if calls allow."""
@@ -91,7 +92,11 @@ def _after(experiment: Experiment, index: int, now: float, services: Services) -
         return paced.news_after(now, end + left * usual_s, place)
     later, place = found
     soon = _sooner(experiment, now, end, now + SOON_S) if later == 1 else end
-    return paced.turn_after(now, soon + later * usual_s, place)
+    away_s = later * usual_s
+    if len(lately) < RECENT_ROUNDS:
+        # The first round is often the longest: trust it halfway, then ask again.
+        away_s = max(later * paced.round_s, away_s / 2)
+    return paced.turn_after(now, soon + away_s, place)
 
 
 def _first_s(experiment: Experiment, end: float) -> float:

@@ -31,7 +31,8 @@ def test_who_is_likely_drawn_next_waits_for_the_end_others_for_a_later_one() -> 
     idle = [each for each in members if each not in members_of(world, members)]
     waits = {each.index: each.check_in()["retry_after"] for each in idle}
     assert all(30 <= waits[index] <= 32 for index in waits if index in soon)
-    assert all(waits[index] >= 58 for index in waits if index not in soon)
+    # Of one round that is known, half is trusted: 30 s to its end and 15 s more.
+    assert all(waits[index] >= 43 for index in waits if index not in soon)
     assert len(waits) == 15
 
 
