@@ -51,18 +51,11 @@ WRONG: dict[str, str | None] = {
 }
 """Credentials that are wrong for every action."""
 
-ROWS = [
-    (action, kind, token)
-    for action in ACTIONS
-    for kind, token in [
-        *WRONG.items(),
-        *(
-            (f"genuine, of the role {role}", make(SECRET))
-            for role, make in GENUINE.items()
-            if role not in ACTIONS[action].allowed
-        ),
-    ]
-]
+
+def wrong_for(action: str) -> dict[str, str | None]:
+    """Return the credentials that an action refuses, by what is wrong with them."""
+    others = set(GENUINE) - ACTIONS[action].allowed
+    return WRONG | {f"genuine, of {role}": GENUINE[role](SECRET) for role in others}
 
 
 @pytest.fixture
@@ -84,50 +77,48 @@ def test_what_the_owner_alone_may_call_is_not_on_the_web() -> None:
         assert set(package["actions"]) == set(ACTIONS)
 
 
-@pytest.mark.parametrize(
-    ("action", "kind", "token"), ROWS, ids=[f"{a}: {k}" for a, k, _ in ROWS]
-)
+@pytest.mark.parametrize("action", ACTIONS)
 def test_a_wrong_credential_is_refused_and_changes_nothing(
-    deployed, action, kind, token
+    deployed, action, subtests
 ) -> None:
     before = deployed.stored()
-    answer = deployed.call(action, request(ACTIONS[action], KNOWN), token)
-    assert answer["statusCode"] in (401, 403), answer["body"]
-    assert answer["body"]["error"]["code"] in ("unauthenticated", "forbidden")
-    assert deployed.stored() == before
+    for kind, token in wrong_for(action).items():
+        with subtests.test(kind):
+            answer = deployed.call(action, request(ACTIONS[action], KNOWN), token)
+            assert answer["statusCode"] in (401, 403), answer["body"]
+            assert answer["body"]["error"]["code"] in ("unauthenticated", "forbidden")
+            assert deployed.stored() == before
 
 
-@pytest.mark.parametrize("action", ACTIONS)
 def test_a_revoked_client_is_refused_everywhere_and_changes_nothing(
-    deployed, action
+    deployed, subtests
 ) -> None:
     deployed.world.revoke(NAME)
     before = deployed.stored()
     token = GENUINE[Role.CLIENT](SECRET)
-    asked = request(ACTIONS[action], KNOWN)
-    answer = deployed.call(action, asked, token)
-    # Who says no index is not known at all.
-    expected = 403 if "client" in asked else 401
-    assert answer["statusCode"] == expected, answer["body"]
-    assert deployed.stored() == before
+    for name, action in ACTIONS.items():
+        with subtests.test(name):
+            asked = request(action, KNOWN)
+            answer = deployed.call(name, asked, token)
+            # Who says no index is not known at all.
+            expected = 403 if "client" in asked else 401
+            assert answer["statusCode"] == expected, answer["body"]
+            assert deployed.stored() == before
 
 
-@pytest.mark.parametrize("secret", [OTHER, SECRET], ids=["new secret", "old secret"])
-@pytest.mark.parametrize(
-    ("action", "role"),
-    [
-        pytest.param(name, role, id=f"{name}: {role}")
-        for name, role in itertools.product(ACTIONS, GENUINE)
-        if role in ACTIONS[name].allowed
-    ],
-)
 def test_while_secrets_are_rotated_the_tokens_of_both_let_in(
-    deployed, action, role, secret
+    monkeypatch, subtests
 ) -> None:
-    deployed.services = replace(deployed.services, secrets=(OTHER, SECRET))
-    token = GENUINE[role](secret)
-    answer = deployed.call(action, request(ACTIONS[action], KNOWN), token)
-    assert answer["statusCode"] not in (401, 403), answer["body"]
+    for name, action in ACTIONS.items():
+        for role, secret in itertools.product(action.allowed, (OTHER, SECRET)):
+            if role not in GENUINE:
+                continue
+            with subtests.test(action=name, role=role, new=secret is OTHER):
+                deployed = Deployed(monkeypatch)
+                deployed.services = replace(deployed.services, secrets=(OTHER, SECRET))
+                asked = request(action, KNOWN)
+                answer = deployed.call(name, asked, GENUINE[role](secret))
+                assert answer["statusCode"] not in (401, 403), answer["body"]
 
 
 def test_without_a_method_the_call_is_the_owners_and_needs_no_token(deployed) -> None:
@@ -145,13 +136,13 @@ def test_status_is_private_unless_the_experiment_says_otherwise(deployed) -> Non
     assert deployed.call("status", {}, None)["statusCode"] == 401
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-def test_a_stranger_cannot_tell_which_experiments_there_are(deployed, action) -> None:
-    asked = request(ACTIONS[action], KNOWN)
-    for token in WRONG.values():
-        known = deployed.call(action, asked | {"experiment": "exp"}, token)
-        unknown = deployed.call(action, asked | {"experiment": "nothing"}, token)
-        assert known == unknown
+def test_a_stranger_cannot_tell_which_experiments_there_are(deployed, subtests) -> None:
+    for (name, action), kind in itertools.product(ACTIONS.items(), WRONG):
+        with subtests.test(action=name, kind=kind):
+            asked, token = request(action, KNOWN), WRONG[kind]
+            known = deployed.call(name, asked | {"experiment": "exp"}, token)
+            unknown = deployed.call(name, asked | {"experiment": "nothing"}, token)
+            assert known == unknown
 
 
 @pytest.mark.parametrize("name", ["FED_SECRET", "FED_SECRET_PREVIOUS", "MONGODB_URL"])
