@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
-import pytest
 import requests
 
 from fedwhisk.host import HostServer, HostSettings
@@ -49,32 +49,41 @@ def test_what_is_open_is_there() -> None:
     assert ("GET", "/api/v1/namespaces/_/packages/x") in CLOSED
 
 
-@pytest.mark.parametrize(("method", "path"), CLOSED)
-def test_no_route_lets_in_without_the_key(host: HostServer, method, path) -> None:
-    own, url = host.auth, host.url + path
+def test_no_route_lets_in_without_the_key(host: HostServer, subtests) -> None:
+    own = host.auth
     keys = [make(own) for make in WRONG.values()]
     asked = [{"auth": tuple(key.split(":"))} for key in keys]
     asked += [{}, {"headers": {"Authorization": f"Bearer {own}"}}]
     asked += [{"headers": {"Authorization": header}} for header in ("Basic", "Basic %")]
-    for how in asked:
-        answer = requests.request(method, url, json={}, timeout=10, **how)
-        assert answer.status_code == 401, how
+    with requests.Session() as session:
+        for (method, path), how in itertools.product(CLOSED, asked):
+            with subtests.test(method=method, path=path, how=how):
+                answer = session.request(
+                    method, host.url + path, json={}, timeout=10, **how
+                )
+                assert answer.status_code == 401
 
 
-@pytest.mark.parametrize(("method", "path"), CLOSED)
-def test_every_route_lets_in_with_the_key(whisk: OpenWhisk, method, path) -> None:
-    answer = whisk.session.request(method, whisk.host + path, json={}, timeout=10)
-    assert answer.status_code != 401
+def test_every_route_lets_in_with_the_key(whisk: OpenWhisk, subtests) -> None:
+    for method, path in CLOSED:
+        with subtests.test(method=method, path=path):
+            answer = whisk.session.request(
+                method, whisk.host + path, json={}, timeout=10
+            )
+            assert answer.status_code != 401
 
 
-@pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_key_neither_writes_code_nor_reads_what_is_bound(whisk, wrong) -> None:
+def test_a_wrong_key_neither_writes_code_nor_reads_what_is_bound(
+    whisk, subtests
+) -> None:
     bound = [{"key": "FED_SECRET", "value": "told to nobody"}]
     whisk.put("packages/bound", {"parameters": bound})
-    stranger = OpenWhisk(whisk.host, WRONG[wrong](whisk.auth))
-    assert "told to nobody" not in stranger.get("packages/bound").text
-    assert stranger.action("bound/theirs", ECHO).status_code == 401
-    assert whisk.get("actions/bound/theirs").status_code == 404
+    for wrong, make in WRONG.items():
+        with subtests.test(wrong):
+            stranger = OpenWhisk(whisk.host, make(whisk.auth))
+            assert "told to nobody" not in stranger.get("packages/bound").text
+            assert stranger.action("bound/theirs", ECHO).status_code == 401
+            assert whisk.get("actions/bound/theirs").status_code == 404
 
 
 def test_a_key_that_an_action_wants_is_the_whole_of_it(whisk) -> None:
