@@ -6,6 +6,8 @@ import random
 import statistics
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fedcore import codec
 from fedcore.pace import start_spread_s
@@ -41,35 +43,42 @@ def keeps_the_promise(outcome: Outcome) -> bool:
     return outcome.refused == 0
 
 
-SMALL = [(1, 1), (2, 1), (2, 2), (3, 2), (5, 5), (10, 3), (10, 10), (20, 10), (20, 20)]
+CORNERS = {
+    "one client alone": (1, 1, instant, 0),
+    "one of two": (2, 1, uneven, 55),
+    "both of two": (2, 2, instant, 20),
+    "two of three": (3, 2, in_step, 40),
+    "a few of ten": (10, 3, instant, 55),
+    "all of ten": (10, 10, in_step, 0),
+    "half of twenty": (20, 10, instant, 55),
+    "all of twenty": (20, 20, in_step, 40),
+    "a few of fifty": (50, 5, instant, 50),
+    "all of fifty": (50, 50, uneven, 50),
+    "all of a hundred": (100, 100, in_step, 50),
+    "a few of three hundred": (300, 10, instant, 50),
+    "a third of three hundred": (300, 100, uneven, 50),
+    "ten of a thousand": (1000, 10, uneven, 50),
+}
+"""By what is special: clients, clients a round, their training, the first's second."""
 
 
-@pytest.mark.parametrize("begins", [0, 20, 40, 55])
-@pytest.mark.parametrize("train_s", [instant, uneven, in_step])
-@pytest.mark.parametrize(("clients", "per_round"), SMALL)
-def test_no_call_is_refused(clients, per_round, train_s, begins) -> None:
-    scenario = stock(clients, per_round, train_s, begins=begins, seed=begins)
+@pytest.mark.parametrize("corner", CORNERS)
+def test_no_call_is_refused(corner) -> None:
+    clients, per_round, train_s, begins = CORNERS[corner]
+    rounds = 2 if clients > 300 else 3
+    scenario = stock(clients, per_round, train_s, rounds=rounds, begins=begins)
     assert keeps_the_promise(simulate(scenario))
 
 
-@pytest.mark.parametrize(
-    ("clients", "per_round", "train_s"),
-    [
-        (50, 5, instant),
-        (50, 25, in_step),
-        (50, 50, uneven),
-        (100, 10, uneven),
-        (100, 100, in_step),
-        (300, 10, instant),
-        (300, 100, uneven),
-        (1000, 10, uneven),
-    ],
-)
-def test_no_call_is_refused_in_large_federations(clients, per_round, train_s) -> None:
-    rounds = 2 if clients > 300 else 3
-    assert keeps_the_promise(
-        simulate(stock(clients, per_round, train_s, rounds=rounds, begins=50))
-    )
+@settings(deadline=None, max_examples=50)
+@given(data=st.data())
+def test_no_call_is_refused_in_any_small_federation(data) -> None:
+    clients = data.draw(st.integers(1, 25), "clients")
+    per_round = data.draw(st.integers(1, clients), "per_round")
+    train_s = data.draw(st.sampled_from([instant, uneven, in_step]), "train_s")
+    begins, seed = data.draw(st.tuples(st.integers(0, 59), st.integers(0, 99)))
+    scenario = stock(clients, per_round, train_s, begins=begins, seed=seed)
+    assert keeps_the_promise(simulate(scenario))
 
 
 @pytest.mark.parametrize(
