@@ -1,4 +1,4 @@
-"""The same actions on both platforms, over one database, for tests."""
+"""The actions on Lambda, over one database, for tests."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fedwhisk.config import Settings
 from fedwhisk.database import EmbeddedDatabase
-from fedwhisk.platform import embedded
 from tests.aws.lambda_process import Lambda
 from tests.aws.platforms import SECRET, Platform
 from tests.e2e.conftest import few_images
@@ -52,24 +50,11 @@ def function(settings: dict[str, str], tmp_path: Path) -> Iterator[Lambda]:
         yield running
 
 
-@pytest.fixture(scope="session", params=["openwhisk", "lambda"])
+@pytest.fixture(scope="session")
 def platform(
-    request: pytest.FixtureRequest,
-    database: str,
-    tmp_path_factory: pytest.TempPathFactory,
+    database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Platform]:
     """A deployment of the actions; tests name experiments of their own."""
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "openwhisk":
-        settings = Settings(
-            fedwhisk_home=folder,
-            mongodb_url=database,
-            mongodb_database="on_openwhisk",
-            fed_secret=SECRET,
-            calls_per_minute=CALLS_PER_MINUTE,
-        )
-        with embedded(settings, port=0) as host:
-            yield Platform(host.base_url)
-        return
+    folder = tmp_path_factory.mktemp("lambda")
     with Lambda(folder, bound(database, "on_lambda")) as running:
         yield Platform(running.url)

@@ -1,4 +1,4 @@
-"""What clients and operators see, word for word the same on both platforms."""
+"""What clients and operators see on Lambda, as on OpenWhisk."""
 
 import base64
 import json
