@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedcore.errors import DatabaseUnavailable
+from fedcore.pace import COLD_S, start_spread_s
 from fedwhisk.config import Settings
 from fedwhisk.deployment import bound, build_actions
 from fedwhisk.errors import InputError, OperatorError
@@ -297,6 +298,12 @@ def calls_at_once(calls_per_minute: int) -> int:
 def budget(settings: Settings, where: Where = Where.EMBEDDED) -> int:
     """Return the calls a minute that a deployment allows, as the settings say."""
     return settings.calls_per_minute or BUDGETS[where]
+
+
+def first_calls_s(settings: Settings, where: Where, clients: int) -> float:
+    """Return over how many seconds clients of one machine spread their first calls."""
+    cold_s = 0.0 if where is Where.EMBEDDED else COLD_S
+    return start_spread_s(clients, budget(settings, where), cold_s=cold_s)
 
 
 def _deploy(settings: Settings, host: HostServer, url: str, secret: bytes) -> None:

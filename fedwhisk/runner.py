@@ -20,7 +20,6 @@ from fedclient.api import Refused
 from fedcore import tokens
 from fedcore.documents import AT_REST
 from fedcore.messages import Report
-from fedcore.pace import start_spread_s
 from fedcore.settings import ExperimentSettings
 from fedcore.store.store import EVALUATION_TRIES
 from fedwhisk.chaos import CALM, Chaos, HostChaos
@@ -30,7 +29,14 @@ from fedwhisk.guests import guest, last_to_leave
 from fedwhisk.home import Home
 from fedwhisk.ledger import Ledger
 from fedwhisk.operator import Operator
-from fedwhisk.platform import Platform, Where, attached, budget, embedded, remote
+from fedwhisk.platform import (
+    Platform,
+    Where,
+    attached,
+    embedded,
+    first_calls_s,
+    remote,
+)
 from fedwhisk.pool import ClientPool
 from fedwhisk.pool_messages import Start, numbered
 from fedwhisk.results import Outcome, Totals, write
@@ -202,7 +208,7 @@ class Runner:
             at_once=self._job.at_once,
             data_dir=str(data_dir.absolute()) if data_dir else None,
             logs=str(self._home.logs),
-            spread_s=start_spread_s(len(names), budget(self._settings, self._job.on)),
+            spread_s=first_calls_s(self._settings, self._job.on, len(names)),
             chaos=None if self._job.chaos.is_calm else self._job.chaos,
         )
 

@@ -131,13 +131,17 @@ class Subscribe(Request, frozen=True):
 
 
 class Subscribed(Answer, frozen=True):
-    """A client's place: its index fixes its partition, its token lets it in."""
+    """A client's place: its index fixes its partition, its token lets it in.
+
+    `back_off_s` bounds the pauses between attempts while the platform gives no answer.
+    """
 
     experiment: str
     index: int
     token: str
     settings: ExperimentSettings
     assignment: Assignment
+    back_off_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
 
 
 class Evaluation(Request, frozen=True):

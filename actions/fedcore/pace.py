@@ -39,11 +39,15 @@ OVERHEAD = 6
 AT_ONCE = 30
 """Calls that a stock namespace carries at once."""
 
+COLD_S = 1.0
+"""Seconds that OpenWhisk takes to start a container, if it starts one at a time."""
+
 SHORTEST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 FAILED_WAIT_S = 300.0
 """Wait of clients whose experiment failed, until someone resumes it."""
 
+SHORTEST_BACK_OFF_S = 10.0
 AGGREGATION_WAIT_S = 5.0
 """Longest wait for the aggregation of a round."""
 
@@ -139,6 +143,15 @@ class Pace:
         """Seconds between two looks of a client while no experiment runs, or more."""
         return max(LONGEST_WAIT_S, self._seconds(self.places, IDLE))
 
+    @property
+    def back_off_s(self) -> float:
+        """Longest pause between a client's attempts while the platform is away.
+
+        When it is back, all clients call within that time: a few soon, many slowly.
+        """
+        all_s = start_spread_s(self.places, self.calls_per_minute)
+        return min(max(SHORTEST_BACK_OFF_S, all_s), LONGEST_WAIT_S)
+
     def failed_after(self, now: float, place: float) -> float:
         """Return the seconds until a client looks whether someone resumed it."""
         earliest = now + max(FAILED_WAIT_S, self.idle_s)
@@ -192,15 +205,23 @@ def _turns(first: float, every: float) -> Turns:
     return Turns(first=round(max(first, 0.0), 3), every=round(every, 3))
 
 
-def start_spread_s(clients: int, calls_per_minute: float) -> float:
-    """Return over how many seconds so many clients should spread their first calls.
+def start_spread_s(
+    clients: int, calls_per_minute: float, *, cold_s: float = COLD_S
+) -> float:
+    """Return over how many seconds clients should spread their first calls.
 
-    A few may come at once. More take half of the budget, as those who have enrolled
-    call already.
+    Args:
+        clients: how many start together.
+        calls_per_minute: the deployment's call budget. They take half of it, as those
+            who have enrolled call already.
+        cold_s: seconds that the platform takes to start a process for an action. It
+            starts one for each call that finds none free, so calls that come one
+            after the other share a few; 0 where that does not matter.
     """
+    one_by_one_s = clients * cold_s / 2 if clients > 1 else 0.0
     if clients <= min(AT_ONCE, calls_per_minute / 2):
-        return 0.0
-    return 2 * clients * 60 / calls_per_minute
+        return one_by_one_s
+    return max(one_by_one_s, 2 * clients * 60 / calls_per_minute)
 
 
 def expected_end(

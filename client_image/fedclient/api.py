@@ -86,13 +86,22 @@ class _Passing(Exception):
         reason: what it is, in a few words.
         retry_after: the least delay it asked for.
         hint: a sentence on what else it may mean; else empty.
+        throttled: whether the platform is there, and has had too many calls.
     """
 
-    def __init__(self, reason: str, retry_after: float = 0.0, hint: str = "") -> None:
+    def __init__(
+        self,
+        reason: str,
+        retry_after: float = 0.0,
+        hint: str = "",
+        *,
+        throttled: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
         self.hint = hint
+        self.throttled = throttled
 
     def __str__(self) -> str:
         return f"{self.reason}. {self.hint}" if self.hint else self.reason
@@ -100,6 +109,11 @@ class _Passing(Exception):
 
 class Actions:
     """The actions of one deployment, as typed calls.
+
+    Attributes:
+        traffic: what the calls came to.
+        back_off_s: bounds the pauses while the platform gives no answer. After a
+            refusal for too many calls (429) they may grow to `LONGEST_DELAY_S`.
 
     Args:
         transport: carries the messages.
@@ -120,6 +134,7 @@ class Actions:
         rng: random.Random | None = None,
     ) -> None:
         self.traffic = Traffic()
+        self.back_off_s = LONGEST_DELAY_S
         self._answered = False
         self._transport = transport
         self._patience_s = patience_s
@@ -161,7 +176,7 @@ class Actions:
             except _Passing as failure:
                 if self._answered:
                     failure.hint = ""  # the URL is right
-                delay = self._delay(attempt, failure.retry_after)
+                delay = self._delay(attempt, failure)
                 waited = self._clock() - started
                 if patience is not None and waited + delay > patience:
                     raise Unreachable(f"{action}: {failure}") from failure
@@ -188,12 +203,13 @@ class Actions:
         traffic.throttled += reply.status == 429
         return reply
 
-    def _delay(self, attempt: int, retry_after: float) -> float:
-        """Return 1, 2, 4 … 60 s, less up to a half, and at least `retry_after`."""
-        backoff = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 30))
+    def _delay(self, attempt: int, failure: _Passing) -> float:
+        """Return 1, 2, 4 … s within bounds, less up to a half, or what it asked for."""
+        longest = LONGEST_DELAY_S if failure.throttled else self.back_off_s
+        backoff = min(longest, FIRST_DELAY_S * 2.0 ** min(attempt, 30))
         return max(
             backoff * self._rng.uniform(0.5, 1.0),
-            min(retry_after, LONGEST_RETRY_AFTER_S),
+            min(failure.retry_after, LONGEST_RETRY_AFTER_S),
         )
 
 
@@ -222,10 +238,16 @@ def _read(action: str, reply: Reply, answer_type: type[Wire]) -> Wire:
     ours = _our_error(content)
     if ours is None or 200 <= reply.status < 300:
         wait = _retry_after(reply.headers)
-        raise _Passing(f"HTTP {reply.status}", wait, _no_action(reply))
+        raise _Passing(
+            f"HTTP {reply.status}",
+            wait,
+            _no_action(reply),
+            throttled=reply.status == 429,
+        )
     if reply.status == 429 or reply.status >= 500:
         wait = ours["retry_after"] or _retry_after(reply.headers)
-        raise _Passing(f"{ours['code']}: {ours['message']}", wait)
+        reason = f"{ours['code']}: {ours['message']}"
+        raise _Passing(reason, wait, throttled=reply.status == 429)
     raise Refused(action, reply.status, **ours)
 
 

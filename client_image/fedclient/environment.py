@@ -16,6 +16,10 @@ OPERATOR = frozenset({"FED_SECRET", "FED_SECRET_PREVIOUS"})
 """The server side's own names: a client may meet them, and never reads them."""
 
 
+SPREAD_S = 10.0
+"""The spread of containers' first calls, which start together, if none is given."""
+
+
 class BadEnvironment(Exception):
     """A variable is missing, unknown or malformed; the message names it."""
 
@@ -80,7 +84,7 @@ def read(environ: Mapping[str, str], *, stay: bool = True) -> ClientConfig:
         heartbeat_file=get("FED_HEARTBEAT_FILE", Path),
         enrolled_file=get("FED_ENROLLED_FILE", Path),
         stay=get("FED_STAY", _yes_or_no, stay),
-        start_spread_s=get("FED_START_SPREAD_S", _seconds, 0.0),
+        start_spread_s=get("FED_START_SPREAD_S", _seconds, SPREAD_S if stay else 0.0),
         threads=get("FED_THREADS", _threads, 1),
     )
 

@@ -36,6 +36,7 @@ class Membership:
         self.proven = False
         self._token = place.token
         self._actions = actions
+        actions.back_off_s = place.back_off_s
         self._make_learner = make_learner
 
     @cached_property

@@ -57,6 +57,8 @@ def client(
         config = _read(variables | {k: v for k, v in given.items() if v})
         if count is None:
             raise SystemExit(_one(config, secret))
+        if not variables.get("FED_START_SPREAD_S"):
+            config = _spread(config, on, count)
         raise SystemExit(_many(config, count, max_training, secret))
 
 
@@ -81,6 +83,14 @@ def _one(config: ClientConfig, secret: bytes | None) -> int:
         format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO
     )
     return run_client(config)
+
+
+def _spread(config: ClientConfig, on: Where, count: int) -> ClientConfig:
+    from fedwhisk import config as deployment
+    from fedwhisk.platform import first_calls_s
+
+    seconds = first_calls_s(deployment.load(), on, count)
+    return replace(config, start_spread_s=seconds)
 
 
 def _many(

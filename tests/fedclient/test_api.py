@@ -114,6 +114,19 @@ def test_what_the_platform_says_is_asked_again(server: Server, failure: Reply) -
     assert actions.traffic.throttled == (2 if failure.status == 429 else 0)
 
 
+def test_after_an_outage_a_client_asks_again_soon_but_not_where_it_is_throttled(
+    server: Server,
+) -> None:
+    replies = [Reply(502)] * 9 + [Reply(429)] * 2 + [ok(WAIT)]
+    server.answer = lambda message: replies.pop(0)
+    time = Time()
+    actions = actions_on(HttpTransport(server.url), time)
+    actions.back_off_s = 10.0
+    check_in(actions)
+    assert max(time.naps[:9]) <= 10
+    assert min(time.naps[9:]) >= 30  # of 60 s, up to a half less
+
+
 def test_a_server_that_hangs_up_is_asked_again(server: Server) -> None:
     calls = 0
 

@@ -16,7 +16,9 @@ def test_the_least_environment_gives_the_defaults() -> None:
         name=socket.gethostname(),
         enrolment_token="t",
         stay=True,
+        start_spread_s=10.0,
     )
+    assert read(LEAST, stay=False).start_spread_s == 0.0
 
 
 def test_every_variable_is_read() -> None:

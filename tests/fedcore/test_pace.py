@@ -119,11 +119,18 @@ def test_a_raised_budget_makes_all_waits_short() -> None:
 
 @given(st.integers(1, 5000), st.integers(30, 10_000))
 def test_first_calls_take_half_of_the_budget_or_come_at_once(clients, budget) -> None:
-    spread_s = start_spread_s(clients, budget)
+    spread_s = start_spread_s(clients, budget, cold_s=0.0)
     if clients > 30:
         assert spread_s * budget / 60 == pytest.approx(2 * clients)
     else:
         assert spread_s == 0 or clients > budget / 2
+
+
+def test_first_calls_share_the_processes_that_the_platform_starts() -> None:
+    assert start_spread_s(1, 60) == 0  # nobody to share with
+    assert start_spread_s(20, 60) == 10  # two a second, each a second to start
+    assert start_spread_s(1000, 60) == 2000  # more than one a second
+    assert start_spread_s(1000, 60_000) == 500
 
 
 def test_an_operator_who_watches_uses_a_part_of_the_reserve() -> None:

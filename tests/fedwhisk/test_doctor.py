@@ -61,7 +61,7 @@ def test_a_thousand_clients_on_stock_limits_are_slow_not_broken():
 
 def test_where_calls_are_many_all_of_it_is_quick():
     found = judge_budget(6000, clients=20, per_round=10).found
-    assert "rounds take 0.5 s or more, enrolling 0.0 s" in found
+    assert "rounds take 0.5 s or more, enrolling 10 s" in found
 
 
 def test_no_more_than_all_are_drawn():

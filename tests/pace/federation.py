@@ -19,7 +19,7 @@ import msgspec
 from fedclient.api import Actions
 from fedclient.loop import Loop, start_delay
 from fedclient.tasks import Score, Update
-from fedclient.transport import Message, Reply
+from fedclient.transport import Message, NoAnswer, Reply
 from fedcore.adapters.deployment import OPENWHISK_CALLS_PER_MINUTE
 from fedcore.codec import Layout
 from fedcore.documents import AT_REST
@@ -77,6 +77,7 @@ class Scenario:
         values: values of the model (see `codec.CHUNK_VALUES`).
         patient: whether to wait until every client has learned of the end, too.
         opens_s: when the experiment is started, after the first client.
+        away_s: from when until when no call is answered, after the first client.
         seed: of all that is left to chance.
     """
 
@@ -93,6 +94,7 @@ class Scenario:
     values: int = 2
     patient: bool = True
     opens_s: float = 0.0
+    away_s: tuple[float, float] = (0.0, 0.0)
     seed: int = 0
 
 
@@ -166,6 +168,9 @@ class Throttled:
     def send(self, message: Message) -> Reply:
         here, action = self._federation, message.action
         here.time.sleep(ROUND_TRIP_S)
+        if here.is_away():
+            raise NoAnswer("away")
+        here.back.append(here.time.now)
         if not here.namespace.enter(action, here.time.now):
             return Reply(429, b'{"error":"Too many requests"}')
         here.time.sleep(here.containers.take(action, here.time.now))
@@ -185,6 +190,8 @@ class Federation:
         self.time = VirtualTime(now=1_700_000_040.0 + scenario.begins)
         self.world = World(calls_per_minute=scenario.budget)
         self.namespace = Namespace(scenario.budget, scenario.at_once)
+        self.began = self.time.now
+        self.back: list[float] = []
         self.rng = random.Random(scenario.seed)
         self.containers = Containers(self.rng)
         self.frozen: dict[int, float] = {}
@@ -231,6 +238,16 @@ class Federation:
         if seconds == float("inf"):
             raise Died
         self.time.sleep(seconds)
+
+    def is_away(self) -> bool:
+        """Whether the platform answers no calls now."""
+        first, last = self.scenario.away_s
+        return first <= self.time.now - self.began < last
+
+    def calls_within(self, seconds: float) -> int:
+        """Calls that came in so many seconds after the platform was back."""
+        back = self.began + self.scenario.away_s[1]
+        return sum(back <= at < back + seconds for at in self.back)
 
     def saw(self, action: str, reply: Reply) -> None:
         """Note when rounds end and begin."""

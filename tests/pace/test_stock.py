@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from fedcore import codec
 from fedcore.pace import start_spread_s
-from tests.pace.federation import STOCK, Outcome, Scenario, Training, TrainS, simulate
+from tests.pace.federation import (
+    STOCK,
+    Federation,
+    Outcome,
+    Scenario,
+    Training,
+    TrainS,
+    simulate,
+)
 
 
 def uneven(training: Training) -> float:
@@ -126,6 +134,15 @@ def test_no_client_lets_its_round_wait(seed) -> None:
     outcome = simulate(Scenario(20, 10, 10, seed=seed, begins=9.0 * seed))
     # 41 calls at 0.544 a second; in the first round clients still learn that it runs.
     assert max(outcome.round_s[1:]) < 1.1 * statistics.median(outcome.round_s)
+
+
+@pytest.mark.parametrize(("budget", "rounds"), [(STOCK, 4), (6000, 50)])
+def test_after_an_outage_all_are_back_within_seconds(budget, rounds) -> None:
+    away_s = (100.0, 1000.0)
+    federation = Federation(Scenario(20, 10, rounds, budget=budget, away_s=away_s))
+    outcome = federation.run()
+    assert (outcome.state, outcome.refused) == ("finished", 0)
+    assert federation.calls_within(11) >= 10  # others had been told to come later
 
 
 def test_a_run_is_replayed_by_its_seed() -> None:

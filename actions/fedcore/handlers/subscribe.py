@@ -51,6 +51,7 @@ def handle(request: Subscribe, caller: Caller, services: Services) -> Subscribed
         token=tokens.client_token(services.secrets[0], experiment.id, client.index),
         settings=experiment.settings,
         assignment=assign(experiment, client.index, services),
+        back_off_s=pace(experiment, services).back_off_s,
     )
 
 
@@ -75,6 +76,7 @@ def _rehearse(
         assignment=Stop(reason=experiment.state)
         if over
         else Wait(retry_after=SHORTEST_WAIT_S, reason="this was a dry run"),
+        back_off_s=pace(experiment, services).back_off_s,
     )
 
 
