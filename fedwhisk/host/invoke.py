@@ -144,6 +144,7 @@ class Invoker:
 
         seat, cold = await self.pool.lend(action.revision, start)
         note(record, "waitTime", now_ms() - record.start)
+        record.start = now_ms()  # what is billed begins here
         healthy = False
         try:
             response = await self._init_and_run(
@@ -168,7 +169,6 @@ class Invoker:
         starting = cold
         try:
             if cold:
-                record.start = now_ms()
                 answer = await process.ask(b"", limit_s, allowed)
                 note(record, "initTime", now_ms() - record.start)
                 if (problem := init_problem(answer.line)) is not None:

@@ -25,15 +25,15 @@ from fedcore.codec import Layout
 from fedcore.documents import AT_REST
 from fedcore.handlers.waiting import pace
 from fedcore.pace import AT_ONCE
-from fedwhisk.platform import CALLS_PER_MINUTE, calls_at_once
+from fedwhisk.platform import CALLS_A_CORE, calls_at_once
 from tests.direct import DirectTransport
 from tests.fedcore.world import ENROLMENT, World, vector
-from tests.pace.namespace import Containers, Namespace
+from tests.pace.namespace import Containers, Namespace, OneMachine
 from tests.pace.virtual import Slots, VirtualTime
 
 STOCK = OPENWHISK_CALLS_PER_MINUTE
-RAISED = {"budget": CALLS_PER_MINUTE, "at_once": calls_at_once(CALLS_PER_MINUTE)}
-"""The embedded host's limits."""
+RAISED = {"budget": 2 * CALLS_A_CORE, "at_once": calls_at_once(2 * CALLS_A_CORE)}
+"""The embedded host's limits on two cores."""
 
 ROUND_TRIP_S = 0.004
 EXAMPLES = 10
@@ -77,6 +77,7 @@ class Scenario:
         values: values of the model (see `codec.CHUNK_VALUES`).
         patient: whether to wait until every client has learned of the end, too.
         opens_s: when the experiment is started, after the first client.
+        call_s: how long the machine is busy with a call; 0 where calls do not share one.
         away_s: from when until when no call is answered, after the first client.
         seed: of all that is left to chance.
     """
@@ -94,6 +95,7 @@ class Scenario:
     values: int = 2
     patient: bool = True
     opens_s: float = 0.0
+    call_s: float = 0.0
     away_s: tuple[float, float] = (0.0, 0.0)
     seed: int = 0
 
@@ -193,7 +195,9 @@ class Federation:
         self.began = self.time.now
         self.back: list[float] = []
         self.rng = random.Random(scenario.seed)
-        self.containers = Containers(self.rng)
+        self.containers: Containers | OneMachine = (
+            OneMachine(scenario.call_s) if scenario.call_s else Containers(self.rng)
+        )
         self.frozen: dict[int, float] = {}
         self.begun: dict[int, float] = {}
         self.trained = 0

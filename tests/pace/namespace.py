@@ -44,6 +44,22 @@ class Namespace:
         self._in_flight -= 1
 
 
+class OneMachine:
+    """A host whose calls are done one after the other, however many are in flight."""
+
+    def __init__(self, call_s: float) -> None:
+        self._call_s = call_s
+        self._free_at = 0.0
+
+    def take(self, action: str, now: float) -> float:
+        """Return how many seconds a call takes, its wait included."""
+        self._free_at = max(self._free_at, now) + self._call_s
+        return self._free_at - now
+
+    def give_back(self, action: str, now: float) -> None:
+        """Nothing is kept warm."""
+
+
 class Containers:
     """An action waits for a container that is warm and free, or for a cold one."""
 

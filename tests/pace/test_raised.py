@@ -6,7 +6,29 @@ import statistics
 
 import pytest
 
-from tests.pace.federation import RAISED, Scenario, simulate
+from fedcore.pace import start_spread_s
+from tests.pace.federation import RAISED, Scenario, Training, simulate
+
+
+def instant(training: Training) -> float:
+    return 0.005
+
+
+@pytest.mark.parametrize("calls_a_second", [15, 60])
+def test_hundreds_of_clients_are_served_by_one_machine(calls_a_second) -> None:
+    budget = RAISED["budget"]
+    scenario = Scenario(
+        500,
+        100,
+        train_s=instant,
+        cores=2,
+        call_s=1 / calls_a_second,
+        spread_s=start_spread_s(500, budget, cold_s=0.0),
+        **RAISED,
+    )
+    outcome = simulate(scenario)
+    assert (outcome.state, outcome.refused) == ("finished", 0)
+    assert outcome.accepted == outcome.trained == 300
 
 
 @pytest.mark.parametrize("cores", [2, 4, None])

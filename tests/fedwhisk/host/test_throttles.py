@@ -8,7 +8,7 @@ import pytest
 from fedwhisk.host import HostServer, HostSettings
 from fedwhisk.host.errors import Refused
 from fedwhisk.host.throttles import MinuteThrottle
-from tests.openwhisk import SLOW, OpenWhisk
+from tests.openwhisk import SLOW, OpenWhisk, annotation
 
 
 def test_a_minutes_calls_start_anew_with_the_minute():
@@ -34,3 +34,18 @@ def test_activations_in_flight_are_limited():
         )
         whisk.record(running)
         assert whisk.post("actions/slow").status_code == 202
+
+
+def test_the_wait_for_a_process_is_not_billed():
+    with HostServer(HostSettings(port=0, max_processes_per_action=1)) as host:
+        whisk = OpenWhisk(host.url, host.auth)
+        whisk.action("slow", SLOW)
+        ids = [
+            whisk.post("actions/slow", {"s": 0.3}).json()["activationId"]
+            for _ in range(2)
+        ]
+        first, second = sorted(
+            (whisk.record(each) for each in ids), key=lambda record: record["end"]
+        )
+        assert second["start"] >= first["end"]  # it has waited until the first ended
+        assert annotation(second, "waitTime") > 0
