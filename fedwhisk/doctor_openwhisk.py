@@ -14,6 +14,9 @@ from fedwhisk.platform import BUDGETS, MANIFEST, PACKAGE, Where
 FEW_AT_ONCE = 10
 """Calls at once below which clients get in each other's way."""
 
+CALL_S = 1.0
+"""Seconds that a call takes which finds no warm container."""
+
 
 def examine(apihost: str, auth: str, clients: int, per_round: int) -> Iterator[Finding]:
     """Ask the host for what is deployed and for what it allows.
@@ -106,11 +109,14 @@ def judge_limits(package: dict[str, Any], most: int, at_once: int) -> Finding:
             f"clients are told of {told} calls a minute, the platform allows {most}",
             f"set CALLS_PER_MINUTE={most} and deploy again, or raise the platform's",
         )
-    if at_once < FEW_AT_ONCE:
+    wanted = max(FEW_AT_ONCE, round(told / 60 * CALL_S))
+    if at_once < wanted:
         return warning(
             "limits",
-            f"the platform allows {at_once} calls at once",
-            "raise it: calls beyond it are refused and come again later",
+            f"the platform allows {at_once} calls at once; {told} a minute may be "
+            f"{wanted} at once while containers start",
+            "raise it, or lower CALLS_PER_MINUTE: calls beyond it are refused and "
+            "come again later",
         )
     return ok("limits", f"{most} calls a minute and {at_once} at once are allowed")
 

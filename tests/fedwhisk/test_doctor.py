@@ -185,3 +185,5 @@ def test_the_budget_that_clients_go_by_must_be_the_platforms():
     assert limits("6000", 60) == "problem"
     assert limits("", 60) == limits("0", 60) == limits("many", 60) == limits("60", 60)
     assert limits("60", 60, at_once=2) == "warning"
+    assert limits("6000", 6000, at_once=30) == "warning"
+    assert limits("6000", 6000, at_once=300) == "ok"
