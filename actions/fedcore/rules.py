@@ -207,10 +207,20 @@ def fail(experiment: Experiment, now: float) -> Write:
 
 
 def claim(experiment: Experiment, now: float) -> Write:
-    """Take up the aggregation of a frozen round that nobody is at work on."""
+    """Take up the aggregation of a frozen round that nobody is at work on.
+
+    Or renew a claim: the filter holds the one that is there.
+    """
     where = _live_is(experiment) | {"live.claim_until": experiment.live.claim_until}
     until = now + experiment.settings.claim_s
     return Write(where, {"$set": {"live.claim_until": until}})
+
+
+def release(experiment: Experiment, now: float) -> Write:
+    """Give up a claim on an aggregation that has got further: others go on at once."""
+    where = _live_is(experiment) | {"live.claim_until": experiment.live.claim_until}
+    change = {"live.claim_until": 0.0, "live.advance_at": now, "live.advance_tries": 0}
+    return Write(where, {"$set": change})
 
 
 def close(experiment: Experiment, now: float, distances: Mapping[str, float]) -> Write:

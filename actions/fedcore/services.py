@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from fedcore.store.store import Store
+
+
+def endless() -> float:
+    """Return the seconds that an activation has left where nobody limits it."""
+    return math.inf
 
 
 @dataclass(frozen=True)
@@ -19,6 +25,7 @@ class Services:
         new_id: makes the random id of an experiment.
         secrets: the deployment's secret and, while rotating, the previous one.
         calls_per_minute: the deployment's call budget, which sets the clients' pace.
+        time_left: seconds until the platform ends this activation.
     """
 
     store: Store
@@ -26,3 +33,4 @@ class Services:
     new_id: Callable[[], str]
     secrets: tuple[bytes, ...]
     calls_per_minute: float = 60.0
+    time_left: Callable[[], float] = endless

@@ -62,7 +62,8 @@ class ExperimentSettings(
             of the last rounds took for its quorum; 0 leaves it at `deadline_s`.
         quorum: share of the target with which a round may close at its deadline.
         attempts: deadlines a round may miss, each with more clients, before it fails.
-        claim_s: seconds an aggregation may take before another may take it over.
+        claim_s: seconds without a sign of an aggregation after which another may take
+            it over.
         max_parameters: largest model accepted, in values.
         max_examples: largest number of training examples one update may claim.
         max_norm: largest L2 distance of an update from the version that it was
@@ -112,6 +113,11 @@ class ExperimentSettings(
     enrolments_per_minute: int = 1000
     evaluate: bool = True
     public_status: bool = False
+
+    @property
+    def measures(self) -> bool:
+        """Whether the strategy measures all updates before it combines any."""
+        return self.strategy == "krum"
 
     @property
     def starts_with(self) -> int:

@@ -25,13 +25,18 @@ ROWS: dict[str, type[Any]] = {
     "updates": Update,
     "uploads": dict,
     "update_chunks": dict,
+    "measures": dict,
     "model_chunks": dict,
 }
 """The collections that belong to an experiment, and what their documents are."""
 
+LATER = frozenset({"measures"})
+"""Collections that files of earlier releases do not have."""
+
 CHUNK_FIELDS: dict[str, tuple[str, ...]] = {
     "update_chunks": ("experiment", "round", "client", "upload", "chunk", "hash"),
-    "model_chunks": ("experiment", "version", "chunk", "hash"),
+    "measures": ("experiment", "round", "chunk", "hash"),
+    "model_chunks": ("experiment", "version", "chunk", "hash", "squares"),
 }
 """The collections whose documents carry bytes (`data`), and their other fields."""
 

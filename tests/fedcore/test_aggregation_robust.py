@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedcore.aggregation import EmptyRound, LengthMismatch, Part, krum, part
+from fedcore.aggregation import (
+    EmptyRound,
+    LengthMismatch,
+    Part,
+    krum,
+    measure,
+    part,
+    plan,
+)
 from fedcore.aggregation.robust import coordinate_median, trimmed, trimmed_mean
+from fedcore.settings import parse
 from tests.fedcore.world import numbers, vector
 
 floats = st.floats(-1e6, 1e6, width=32)
@@ -23,10 +34,14 @@ RULES = {
 }
 
 
-def part_of(updates, *, hold: bool = True) -> Part:
-    pieces = [(vector(*values), 1) for values in updates]
+def part_of(updates, *, keep: bool = True) -> Part:
+    pieces = [vector(*values) for values in updates]
     values = len(updates[0]) if updates else 1
-    return Part(lambda: iter(pieces), updates=len(pieces), values=values, hold=hold)
+    return Part(lambda: iter(pieces), updates=len(pieces), values=values, keep=keep)
+
+
+def choice(updates, **how) -> list[int]:
+    return krum.choose(krum.square_distances(part_of(updates)), len(updates), **how)
 
 
 def test_the_median_is_the_middle_value_of_each_column() -> None:
@@ -108,7 +123,7 @@ def test_few_hostile_updates_cannot_leave_the_range_of_the_honest(
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_one_update_is_itself_bit_for_bit(rule) -> None:
     data = vector(0.1, -1e-30, 3e38)
-    single = Part(lambda: iter([(data, 7)]), updates=1, values=3)
+    single = Part(lambda: iter([data]), updates=1, values=3)
     assert rule(single) == data
 
 
@@ -120,35 +135,75 @@ def test_without_an_update_there_is_nothing_to_say(rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_an_update_of_another_length_is_refused(rule) -> None:
-    pieces = [(vector(1.0), 1), (vector(1.0, 2.0), 1)]
+    pieces = [vector(1.0), vector(1.0, 2.0)]
     with pytest.raises(LengthMismatch, match="found 2 values, expected 1"):
         rule(Part(lambda: iter(pieces), updates=2, values=1))
 
 
+class Source:
+    """Pieces that are read from somewhere: `walks` says how often."""
+
+    def __init__(self, count: int, values: int) -> None:
+        self.pieces = [vector(*[float(each)] * values) for each in range(count)]
+        self.part = Part(self.read, updates=count, values=values)
+        self.walks = 0
+
+    def read(self):
+        self.walks += 1
+        return iter(self.pieces)
+
+
+@pytest.mark.parametrize("held", [10**6, 10])
+def test_a_part_is_read_once_however_often_it_is_walked(monkeypatch, held) -> None:
+    monkeypatch.setattr(part, "HELD_BYTES", held)  # in memory, or in a file
+    source = Source(5, 40)
+    for _ in range(3):
+        assert [*source.part] == source.pieces
+    assert next(source.part.slices()).tolist() == [[each] * 40 for each in range(5)]
+    assert source.walks == 1
+
+
+def test_where_no_file_can_be_written_a_part_is_read_again(monkeypatch) -> None:
+    def full(size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(part.tempfile, "SpooledTemporaryFile", full)
+    source = Source(5, 40)
+    for _ in range(2):
+        assert [*source.part] == source.pieces
+    assert source.walks == 2
+
+
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
-@pytest.mark.parametrize("hold", [True, False])
+@pytest.mark.parametrize("keep", [True, False])
 def test_a_part_too_large_for_memory_gives_the_same_bytes(
-    monkeypatch, rule, hold
+    monkeypatch, rule, keep
 ) -> None:
     updates = np.random.default_rng(0).normal(size=(7, 50)).tolist()
     expected = rule(part_of(updates))
     monkeypatch.setattr(part, "SLICE_BYTES", 7 * 4 * 3)  # three values at a time
-    assert rule(part_of(updates, hold=hold)) == expected
+    assert rule(part_of(updates, keep=keep)) == expected
 
 
 def test_krum_scores_by_the_nearest_neighbours() -> None:
     # Of 0, 1, 3, 4 and 100, with one hostile: two nearest each, in squares.
     # 0: 1+9, 1: 1+4, 3: 1+4, 4: 1+9. Of the least, 1 comes first.
-    distances = krum.square_distances([part_of([[0], [1], [3], [4], [100]])], 5)
-    assert distances[0].tolist() == [0, 1, 9, 16, 10_000]
-    assert krum.choose(distances, hostile=1, keep=1) == [1]
-    assert krum.choose(distances, hostile=1, keep=2) == [1, 2]
-    assert krum.choose(distances, hostile=1, keep=4) == [0, 1, 2, 3]
+    updates = [[0], [1], [3], [4], [100]]
+    distances = krum.square_distances(part_of(updates)).tolist()
+    assert distances[:4] == [1, 9, 16, 10_000]  # from the first to the others
+    assert choice(updates, hostile=1, keep=1) == [1]
+    assert choice(updates, hostile=1, keep=2) == [1, 2]
+    assert choice(updates, hostile=1, keep=4) == [0, 1, 2, 3]
 
 
-def test_krum_adds_distances_up_over_the_chunks_of_a_model() -> None:
-    chunks = [part_of([[0, 0], [3, 0]]), part_of([[0], [4]])]
-    assert krum.square_distances(chunks, 2).tolist() == [[0, 25], [25, 0]]
+def test_krum_plans_by_distances_that_are_added_up_over_the_chunks() -> None:
+    settings = parse({"strategy": "krum", "quorum": 1.0})
+    # The second update has the nearest neighbours in the first chunk alone.
+    chunks = [[[0], [1], [3], [4], [100]], [[0], [50], [0], [0], [0]]]
+    measures = [measure(settings, part_of(each)) for each in chunks]
+    assert list(plan(settings, [7] * 5, measures[:1])) == [0, 1, 0, 0, 0]
+    assert list(plan(settings, [7] * 5, measures)) == [0, 0, 1, 0, 0]
+    assert len(measures[0]) == 8 * 10  # a float64 for each pair
 
 
 @given(st.integers(1, 2), st.integers(0, 4), st.data())
@@ -163,22 +218,20 @@ def test_krum_never_chooses_one_that_lies_far_from_all_others(
     )
     for number, place in enumerate(set(far), start=1):
         updates[place] = [1e5 * number] * 3  # not even near each other
-    distances = krum.square_distances([part_of(updates)], clients)
-    chosen = krum.choose(distances, hostile=hostile, keep=clients - hostile)
+    chosen = choice(updates, hostile=hostile, keep=clients - hostile)
     assert not set(chosen) & set(far)
 
 
 @given(rows)
 def test_krum_chooses_by_distance_whatever_the_chunks(updates) -> None:
     array = np.array(updates, np.float64)
-    expected = ((array[:, None, :] - array[None, :, :]) ** 2).sum(axis=2)
-    found = krum.square_distances([part_of(updates)], len(updates))
+    matrix = ((array[:, None, :] - array[None, :, :]) ** 2).sum(axis=2)
+    expected = matrix[np.triu_indices(len(updates), 1)]
+    found = krum.square_distances(part_of(updates))
     assert np.allclose(found, expected, rtol=1e-9, atol=0)
 
 
 @pytest.mark.parametrize("updates", [1, 2, 3, 4])
 def test_krum_makes_do_with_few_updates(updates) -> None:
-    distances = krum.square_distances(
-        [part_of([[float(each)] for each in range(updates)])], updates
-    )
-    assert len(krum.choose(distances, hostile=3, keep=1)) == 1
+    values = [[float(each)] for each in range(updates)]
+    assert len(choice(values, hostile=3, keep=1)) == 1

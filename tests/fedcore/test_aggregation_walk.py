@@ -13,7 +13,9 @@ from fedcore.aggregation import (
     STRATEGIES,
     Part,
     clip,
-    combiner,
+    combine,
+    measure,
+    plan,
     square_distances_from,
     weighted_mean,
 )
@@ -24,8 +26,10 @@ from tests.fedcore.world import Member, World, members_of, numbers, open_round_1
 
 
 def test_every_strategy_that_a_setting_may_name_is_there() -> None:
-    for name in STRATEGIES:
-        assert parse({"strategy": name, "quorum": 1.0}).strategy == name
+    for name, strategy in STRATEGIES.items():
+        settings = parse({"strategy": name, "quorum": 1.0})
+        assert settings.strategy == name
+        assert settings.measures == (strategy.measure is not None)
     with pytest.raises(InvalidSettings, match="fedavg or median or trimmed_mean"):
         parse({"strategy": "none"})
 
@@ -100,10 +104,10 @@ def test_within_the_bound_clipping_changes_no_bit() -> None:
     assert play(*five(max_norm=100.0, norm_action="clip"), updates) == plain
 
 
-def test_an_aggregation_that_was_cut_off_tells_the_same_distances(monkeypatch) -> None:
+def test_distances_are_told_from_the_chunks_that_are_published(monkeypatch) -> None:
     monkeypatch.setattr(codec, "CHUNK_VALUES", 1)  # two chunks
     reports = []
-    for cut_off in (False, True):
+    for squares in ([], [9.0]):
         world = World()
         world.start(clients=1, per_round=1, rounds=1)
         (member,) = world.enrol_all(1)
@@ -111,12 +115,14 @@ def test_an_aggregation_that_was_cut_off_tells_the_same_distances(monkeypatch) -
         for number, model in ((0, vector(1.0, 2.0)), (1, vector(4.0, 8.0))):
             for request in member.updates(number, model):
                 member.send(request)
-            if cut_off and number == 1:
+            if number == 1:
                 store = world.services.store
-                store.publish_chunk(store.experiment("exp"), 1, 0, vector(7.0))
+                experiment = store.experiment("exp")
+                store.publish_chunk(experiment, 1, 0, vector(7.0), squares)
             world.advance()
         reports.append(world.report()["rounds"][1]["distances"])
-    assert reports == [{"0": 0.0}, {"0": 3.0}]  # |4 - 7|, the chunk that was there
+    # None where an earlier release has published a chunk, else |4 - 7|.
+    assert reports == [{}, {"0": 3.0}]
 
 
 def test_an_initial_model_whose_chunks_do_not_fit_together_is_refused(
@@ -157,7 +163,7 @@ def test_clipping_by_half_goes_half_the_way() -> None:
 
 
 def test_distances_are_squared_and_by_update() -> None:
-    pieces = [(vector(3.0, 4.0), 1), (vector(0.0, 1.0), 9)]
+    pieces = [vector(3.0, 4.0), vector(0.0, 1.0)]
     of = Part(lambda: iter(pieces), updates=2, values=2)
     assert square_distances_from(of, vector(0.0, 0.0)) == [25.0, 1.0]
 
@@ -167,7 +173,7 @@ def full_chunks(count: int):
 
     def read():
         for number in range(count):
-            yield struct.pack("<f", number) * codec.CHUNK_VALUES, 1
+            yield struct.pack("<f", number) * codec.CHUNK_VALUES
 
     return read
 
@@ -178,15 +184,14 @@ def test_memory_is_bounded_by_the_chunk_whatever_the_clients(strategy, clients) 
     settings = ExperimentSettings(strategy=strategy)
     read = full_chunks(clients)
 
-    def part() -> Part:
-        return Part(read, updates=clients, values=codec.CHUNK_VALUES)
-
+    weights = [1] * clients
+    part = Part(read, updates=clients, values=codec.CHUNK_VALUES)
     tracemalloc.start()
     try:
-        combine = combiner(settings, clients, lambda: iter([part()]))
-        one = part()
-        version = combine(one)
-        square_distances_from(one, version)
+        if settings.measures:
+            weights = plan(settings, weights, [measure(settings, part)])
+        version = combine(settings, part, weights)
+        square_distances_from(part, version)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -202,8 +207,8 @@ def test_plain_averaging_gives_the_bytes_that_it_always_gave() -> None:
         total += np.frombuffer(data, "<f4").astype(np.float64) * examples
     expected = (total / 19).astype("<f4").tobytes()
     assert weighted_mean(pieces) == expected
-    of = Part(lambda: iter(pieces), updates=3, values=1000)
-    assert combiner(ExperimentSettings(), 3, lambda: [of])(of) == expected
+    of = Part(lambda: (data for data, _ in pieces), updates=3, values=1000)
+    assert combine(ExperimentSettings(), of, [3, 5, 11]) == expected
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,25 @@ def test_what_goes_in_comes_out(world, file) -> None:
     assert plain(there) == plain(world.services.store.database)
 
 
+def test_what_a_cut_off_aggregation_has_stored_goes_along(tmp_path) -> None:
+    world = halfway()
+    database, store = world.services.store.database, world.services.store
+    experiment = store.experiment("exp")
+    store.add_measure(experiment, 0, b"measured")
+    store.publish_chunk(experiment, 1, 0, b"published", [1.5, 2.5])
+    writing.write(database, "exp", tmp_path / "exp.fed")
+    there = World(MemoryDatabase())
+    reading.load(there.services.store.database, tmp_path / "exp.fed")
+    assert there.services.store.measures(experiment) == [b"measured"]
+    assert there.services.store.squares(experiment, 1) == [[1.5, 2.5]]
+    assert plain(there.services.store.database) == plain(database)
+
+
+def test_a_file_of_an_earlier_release_is_read(forged) -> None:
+    del forged.entries["measures.jsonl"]
+    assert forged.loaded().find("experiments", {"name": "exp"})
+
+
 def test_it_goes_on_elsewhere_to_the_same_model(world, file) -> None:
     def ending(world: World) -> list[float]:
         world.resume()

@@ -196,7 +196,7 @@ class Checker:
         """
         (experiment,) = now["experiments"].values()
         require(experiment["state"] == "finished", f"it is {experiment['state']}")
-        for name in ("update_chunks", "uploads"):
+        for name in ("update_chunks", "uploads", "measures"):
             left = list(now.get(name, {}))
             require(not left, f"left over in {name}: {left}")
         rounds = [each["number"] for each in now["rounds"].values()]

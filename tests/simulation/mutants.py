@@ -203,12 +203,17 @@ def published_chunks_overwritten(patch: Patch) -> None:
     usual = Store.publish_chunk
 
     def publish(
-        store: Store, experiment: Experiment, version: int, number: int, data: bytes
+        store: Store,
+        experiment: Experiment,
+        version: int,
+        number: int,
+        data: bytes,
+        *more: Any,
     ) -> None:
         at = {"version": version, "chunk": number}
         change = {"$set": {"data": data, "hash": codec.sha256(data)}}
         if not store.database.update("model_chunks", at, change):
-            usual(store, experiment, version, number, data)
+            usual(store, experiment, version, number, data, *more)
 
     patch(Store, "publish_chunk", publish)
 

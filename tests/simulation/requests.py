@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from fedclient.transport import Message, Reply
-from fedcore.handlers import fedavg
+from fedcore.aggregation import strategies
 from tests.simulation.server import CRASHED, Call, Server, SharedDatabase
 from tests.simulation.tape import Ask, Crashed, Fault, Paused, Tape
 from tests.simulation.timeline import Timeline
@@ -144,16 +144,16 @@ def _summing(*, reverse: bool) -> Iterator[None]:
     if not reverse:
         yield
         return
-    usual = fedavg.accepted_chunks
+    usual = strategies.weighted_mean
 
-    def accepted_chunks(store: Any, experiment: Any, updates: Any, number: int) -> Any:
-        return usual(store, experiment, updates[::-1], number)
+    def weighted_mean(pieces: Iterable[tuple[bytes, int]]) -> bytes:
+        return usual([*pieces][::-1])
 
-    fedavg.accepted_chunks = accepted_chunks
+    strategies.weighted_mean = weighted_mean
     try:
         yield
     finally:
-        fedavg.accepted_chunks = usual
+        strategies.weighted_mean = usual
 
 
 def _brief(reply: Reply) -> str:

@@ -1,25 +1,25 @@
 """How a round's updates become a version: the only place that imports numpy.
 
-Everything here walks a model chunk by chunk (`Part`), so that memory does not grow
-with the model. A strategy is a function that looks at an experiment's settings, and
-at the whole walk if it must, and returns the function that combines one part; see
-`strategies`. Equal updates give equal bytes, whoever aggregates.
+Everything here looks at one chunk of all updates at a time (`Part`), so that memory
+does not grow with the model. A strategy is up to three pure functions; see
+`strategies`. Equal updates give equal bytes, whichever process aggregates.
 """
 
 from fedcore.aggregation.bounds import clip, square_distances_from
 from fedcore.aggregation.mean import weighted_mean
 from fedcore.aggregation.part import EmptyRound, LengthMismatch, Part
-from fedcore.aggregation.strategies import STRATEGIES, Combine, Walk, combiner
+from fedcore.aggregation.strategies import STRATEGIES, Weights, combine, measure, plan
 
 __all__ = [
     "STRATEGIES",
-    "Combine",
     "EmptyRound",
     "LengthMismatch",
     "Part",
-    "Walk",
+    "Weights",
     "clip",
-    "combiner",
+    "combine",
+    "measure",
+    "plan",
     "square_distances_from",
     "weighted_mean",
 ]

@@ -28,7 +28,7 @@ def square_distances_from(part: Part, version: bytes) -> list[float]:
     """Return each update's squared L2 distance from a version, in this part."""
     there = np.frombuffer(version, dtype="<f4").astype(np.float64)
     distances = []
-    for data, _ in part:
+    for data in part:
         gap = np.frombuffer(data, dtype="<f4").astype(np.float64)
         gap -= there
         distances.append(float(np.square(gap, out=gap).sum()))

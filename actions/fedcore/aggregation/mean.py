@@ -12,10 +12,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from fedcore.aggregation.part import EmptyRound, LengthMismatch, Piece
+from fedcore.aggregation.part import EmptyRound, LengthMismatch
 
 
-def weighted_mean(pieces: Iterable[Piece]) -> bytes:
+def weighted_mean(pieces: Iterable[tuple[bytes, int]]) -> bytes:
     """Average one chunk over the updates by their example counts.
 
     Args:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
-from fedcore import codec, rules
-from fedcore.aggregation import Part, clip, combiner, square_distances_from
+from fedcore import rules
+from fedcore.aggregation import (
+    Weights,
+    combine,
+    measure,
+    plan,
+    square_distances_from,
+)
 from fedcore.documents import Experiment, ExperimentState, RoundState, Update
 from fedcore.handlers.action import Action, Caller, Role
 from fedcore.handlers.advancing import serve_each
+from fedcore.handlers.claim import Claim
+from fedcore.handlers.parts import Parts
 from fedcore.messages import Advanced, AdvanceRound
 from fedcore.services import Services
 from fedcore.settings import ExperimentSettings
-from fedcore.store.store import Store, accepted_chunks
+from fedcore.store.store import Store
 
 LOG = logging.getLogger(__name__)
 
@@ -42,17 +51,25 @@ def aggregate(experiment: Experiment, services: Services) -> None:
     if claimed is None:
         return
     try:
-        distances = _publish(claimed, services.store)
+        distances = _publish(claimed, services)
     except LookupError as error:
         # A twin may have closed the round and removed its uploads under our hands;
         # if not, nothing is published, and the next one to advance tries again.
         LOG.warning("experiment %s: %s", experiment.name, error)
         return
-    closing = rules.close(claimed, services.clock(), distances)
-    after = services.store.apply(closing) or services.store.reread(claimed)
+    if distances is not None:
+        _close(claimed, distances, services)
+
+
+def _close(
+    experiment: Experiment, distances: Mapping[str, float], services: Services
+) -> None:
+    number = experiment.live.number
+    write = rules.close(experiment, services.clock(), distances)
+    after = services.store.apply(write) or services.store.reread(experiment)
     # Not closed: it was stopped meanwhile, and needs its uploads when it is resumed.
-    if rules.has_closed(after, live.number):
-        services.store.drop_uploads_through(claimed, live.number)
+    if rules.has_closed(after, number):
+        services.store.drop_uploads_through(experiment, number)
 
 
 def _frozen(experiment: Experiment, services: Services) -> Experiment:
@@ -63,100 +80,98 @@ def _frozen(experiment: Experiment, services: Services) -> Experiment:
     return frozen or services.store.reread(experiment)
 
 
-def _publish(experiment: Experiment, store: Store) -> Mapping[str, float]:
+def _publish(experiment: Experiment, services: Services) -> Mapping[str, float] | None:
     """Combine chunk by chunk, going on where an earlier aggregation was cut off.
 
     Returns:
-        How far each update lies from the new version (see `LiveRound.distances`).
+        How far each update lies from the new version (see `LiveRound.distances`);
+        None if another activation has to go on.
     """
     live = experiment.live
-    updates = store.accepted_updates(experiment)
+    updates = services.store.accepted_updates(experiment)
     if len(updates) != live.accepted_count:
         raise LookupError(
             f"round {live.number}: found {len(updates)} accepted updates, expected "
             f"{live.accepted_count}"
         )
-    walk = _Walk(experiment, updates, store)
-    # The one update of round 0 is the initial model, whatever the strategy.
-    settings = experiment.settings if live.number > 0 else ExperimentSettings()
-    combine = combiner(settings, len(updates), walk.parts)
-    present = store.published_chunks(experiment, live.number)
-    squares = [0.0] * len(updates)
-    for number in range(walk.chunks):
-        part = walk.part(number)
-        if number in present:
-            version = walk.published(live.number, number)
-        else:
-            version = combine(walk.bounded(number, part))
-            store.publish_chunk(experiment, live.number, number, version)
-        for place, square in enumerate(square_distances_from(part, version)):
-            squares[place] += square
-    return _farthest(updates, squares)
+    claim = Claim(experiment, services)
+    for step in _Work(experiment, updates, services.store).steps():
+        if not claim.goes_on():
+            return None
+        step()
+    return _farthest(updates, services.store.squares(experiment, live.number))
 
 
-class _Walk:
-    """The chunks of a round's accepted updates."""
+class _Work:
+    """What an aggregation has left to do: steps that store once what they make."""
 
     def __init__(
         self, experiment: Experiment, updates: Sequence[Update], store: Store
     ) -> None:
-        self.chunks = codec.chunk_count(experiment.parameters)
         self._experiment = experiment
+        self._number = experiment.live.number
+        # The one update of round 0 is the initial model, whatever the strategy.
+        initial = self._number == 0
+        self._settings = ExperimentSettings() if initial else experiment.settings
         self._updates = updates
+        self._parts = Parts(experiment, updates, store)
         self._store = store
 
-    def parts(self) -> Iterator[Part]:
-        """Yield what is to be combined, chunk by chunk."""
-        for number in range(self.chunks):
-            yield self.bounded(number, self.part(number))
-
-    def part(self, number: int) -> Part:
-        """Return a chunk of the updates as they were sent."""
-        return Part(
-            lambda: accepted_chunks(
-                self._store, self._experiment, self._updates, number
-            ),
-            updates=len(self._updates),
-            values=codec.chunk_length(self._experiment.parameters, number),
-        )
-
-    def bounded(self, number: int, part: Part) -> Part:
-        """Return a part with the updates that lie too far away clipped."""
-        factors = [self._factor(update) for update in self._updates]
-        if all(factor == 1.0 for factor in factors):
-            return part
-        base = self.published(self._experiment.live.number - 1, number)
-
-        def read() -> Iterator[tuple[bytes, int]]:
-            for factor, (data, examples) in zip(factors, part, strict=True):
-                yield clip(data, base, factor) if factor < 1 else data, examples
-
-        return Part(read, updates=len(part), values=part.values, hold=False)
-
-    def published(self, version: int, number: int) -> bytes:
-        """Return a chunk of a published version.
+    def steps(self) -> Iterator[Callable[[], None]]:
+        """Yield steps, each of which reads one chunk of every update.
 
         Raises:
-            LookupError: it is not there.
+            LookupError: measures are gone: a twin has closed the round.
         """
-        found = self._store.model_chunk(self._experiment, version, number)
-        if found is None:
-            raise LookupError(f"version {version}: chunk {number} is missing")
-        return found[0]
+        present = self._store.published_chunks(self._experiment, self._number)
+        left = [each for each in self._parts.numbers if each not in present]
+        weights: Weights = [update.examples for update in self._updates]
+        if left and self._settings.measures:
+            measured = self._store.measured_chunks(self._experiment)
+            for each in self._parts.numbers:
+                if each not in measured:
+                    yield partial(self._measure, each)
+            weights = plan(self._settings, weights, self._measures())
+        for each in left:
+            yield partial(self._combine, each, weights)
 
-    def _factor(self, update: Update) -> float:
-        """Return what is left of an update's way from the version before."""
-        bound = self._experiment.settings.max_norm
-        return min(1.0, bound / update.norm) if bound and update.norm else 1.0
+    def _measure(self, number: int) -> None:
+        sent = self._parts.sent(number)
+        found = measure(self._settings, self._parts.bounded(number, sent))
+        self._store.add_measure(self._experiment, number, found)
+
+    def _measures(self) -> Sequence[bytes]:
+        found = self._store.measures(self._experiment)
+        expected = len(self._parts.numbers)
+        if len(found) != expected:
+            raise LookupError(
+                f"round {self._number}: found {len(found)} measures, "
+                f"expected {expected}"
+            )
+        return found
+
+    def _combine(self, number: int, weights: Weights) -> None:
+        sent = self._parts.sent(number)
+        bounded = self._parts.bounded(number, sent)
+        version = combine(self._settings, bounded, weights)
+        squares = square_distances_from(sent, version)
+        self._store.publish_chunk(
+            self._experiment, self._number, number, version, squares
+        )
 
 
 def _farthest(
-    updates: Sequence[Update], squares: Sequence[float]
+    updates: Sequence[Update], squares: Sequence[Sequence[float]]
 ) -> Mapping[str, float]:
-    """Return the largest distances by client, to six digits."""
-    found = sorted(
-        zip(squares, (update.client for update in updates), strict=True), reverse=True
-    )
+    """Return the largest distances by client, to six digits.
+
+    Empty where an earlier release, which stored none, has published a chunk.
+    """
+    if any(len(each) != len(updates) for each in squares):
+        return {}
+    clients = (update.client for update in updates)
+    totals = [sum(each) for each in zip(*squares, strict=True)]
+    found = sorted(zip(totals, clients, strict=True), reverse=True)
     return {
         str(client): float(f"{math.sqrt(square):.6g}")
         for square, client in found[:DISTANCES_TOLD]

@@ -23,6 +23,7 @@ INDEXES: dict[str, list[tuple[str, ...]]] = {
     "update_chunks": [("experiment", "round")],
     "uploads": [("experiment", "round")],
     "updates": [("experiment", "round")],
+    "measures": [("experiment", "round")],
     "model_chunks": [("experiment", "version")],
 }
 

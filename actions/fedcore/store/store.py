@@ -212,9 +212,11 @@ class Store:
         self.database.delete("update_chunks", place.upload_range(experiment))
 
     def drop_uploads_through(self, experiment: Experiment, round_number: int) -> None:
-        """Remove the chunks of all uploads up to a closed round."""
+        """Remove the chunks of all uploads up to a closed round, and their measures."""
         where = {"experiment": experiment.id, "round": {"$lte": round_number}}
         self.database.delete("update_chunks", where)
+        if experiment.settings.measures:
+            self.database.delete("measures", where)
         self.database.delete("uploads", where)
 
     def add_update(
@@ -237,12 +239,47 @@ class Store:
             each for each in updates if accepted.get(str(each.client)) == each.upload
         ]
 
+    def add_measure(self, experiment: Experiment, number: int, data: bytes) -> None:
+        """Store what was measured of a chunk of the live round's updates, once."""
+        live = experiment.live.number
+        self.database.insert(
+            "measures",
+            {
+                "_id": _model_key(experiment, live, number),
+                "experiment": experiment.id,
+                "round": live,
+                "chunk": number,
+                "hash": codec.sha256(data),
+                "data": data,
+            },
+        )
+
+    def measured_chunks(self, experiment: Experiment) -> set[int]:
+        """Return the numbers of the live round's chunks that are measured."""
+        where = {"experiment": experiment.id, "round": experiment.live.number}
+        found = self.database.find("measures", where, ("chunk",))
+        return {document["chunk"] for document in found}
+
+    def measures(self, experiment: Experiment) -> list[bytes]:
+        """Return what was measured of the live round, in the order of the chunks."""
+        where = {"experiment": experiment.id, "round": experiment.live.number}
+        found = self.database.find("measures", where, ("data",))
+        return [bytes(document["data"]) for document in found]
+
     # --- models -----------------------------------------------------------------------
 
     def publish_chunk(
-        self, experiment: Experiment, version: int, number: int, data: bytes
+        self,
+        experiment: Experiment,
+        version: int,
+        number: int,
+        data: bytes,
+        squares: Sequence[float] = (),
     ) -> None:
-        """Store a chunk of a version, once and for all."""
+        """Store a chunk of a version, once and for all.
+
+        `squares` are the squared distances of the updates from it, in client order.
+        """
         self.database.insert(
             "model_chunks",
             {
@@ -252,8 +289,15 @@ class Store:
                 "chunk": number,
                 "hash": codec.sha256(data),
                 "data": data,
+                "squares": list(squares),
             },
         )
+
+    def squares(self, experiment: Experiment, version: int) -> list[list[float]]:
+        """Return the squared distances from each chunk of a version, in their order."""
+        where = {"experiment": experiment.id, "version": version}
+        found = self.database.find("model_chunks", where, ("squares",))
+        return [document.get("squares", []) for document in found]
 
     def published_chunks(self, experiment: Experiment, version: int) -> set[int]:
         """Return the numbers of the chunks of a version that are there."""
@@ -404,8 +448,8 @@ class Place(msgspec.Struct, frozen=True):
 
 def accepted_chunks(
     store: Store, experiment: Experiment, updates: Sequence[Update], number: int
-) -> Iterator[tuple[bytes, int]]:
-    """Yield chunk `number` of each update with its examples, one in memory at a time.
+) -> Iterator[bytes]:
+    """Yield chunk `number` of each update, one in memory at a time.
 
     Raises:
         LookupError: a chunk of an accepted update is missing; never a smaller mean.
@@ -418,7 +462,7 @@ def accepted_chunks(
                 f"round {place.round}: chunk {number} of client {update.client}'s "
                 "accepted update is missing"
             )
-        yield data, update.examples
+        yield data
 
 
 def _read(document: Document, kind: type[T]) -> T:
