@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -23,20 +25,28 @@ CALLS_PER_MINUTE = 6000
 """Where nothing is said: AWS counts calls at once, not calls a minute."""
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Answer one event in the form that its sender understands."""
+Run = Callable[[Route, Call], msgspec.Struct]
+"""Runs a route's steps on this deployment."""
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one event in the form that its sender understands.
+
+    `context` tells how much time is left, where AWS itself calls.
+    """
+    run = partial(_run, context)
     if aws_events.is_web(event):
-        return _answer_web(event)
-    return _answer_owner(event)
+        return _answer_web(event, run)
+    return _answer_owner(event, run)
 
 
-def _answer_web(event: Mapping[str, Any]) -> dict[str, Any]:
+def _answer_web(event: Mapping[str, Any], run: Run) -> dict[str, Any]:
     request = aws_events.web_request(event)
     route = routes.find(request.method, request.path)
     if route is None:
         # What the gateway itself says of a route that it does not know.
         return _http(404, {"content-type": serving.JSON}, '{"message":"Not Found"}')
-    outcome = serving.attempt(route.action, lambda: _run(route, request.call()))
+    outcome = serving.attempt(route.action, lambda: run(route, request.call()))
     body = outcome.body
     text = body if isinstance(body, str) else msgspec.json.encode(body).decode()
     return _http(outcome.status, outcome.headers, text)
@@ -52,7 +62,7 @@ def _http(status: int, headers: dict[str, str], body: str) -> dict[str, Any]:
     }
 
 
-def _answer_owner(event: Mapping[str, Any]) -> dict[str, Any]:
+def _answer_owner(event: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Answer with the plain object: the answer, or our error."""
 
     def work() -> msgspec.Struct:
@@ -62,7 +72,7 @@ def _answer_owner(event: Mapping[str, Any]) -> dict[str, Any]:
             raise InvalidRequest(
                 f"action: found {action!r}, expected one of {', '.join(routes.ROUTES)}"
             )
-        return _run(route, call)
+        return run(route, call)
 
     return _plain(serving.attempt("event", work))
 
@@ -72,9 +82,13 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     return {"html": body} if isinstance(body, str) else body
 
 
-def _run(route: Route, call: Call) -> msgspec.Struct:
+def _run(context: Any, route: Route, call: Call) -> msgspec.Struct:
     settings = deployment.read(os.environ, calls_per_minute=CALLS_PER_MINUTE)
-    return run_steps(route, call, deployment.services(settings))
+    services = deployment.services(settings)
+    remaining_ms = getattr(context, "get_remaining_time_in_millis", None)
+    if remaining_ms is not None:
+        services = replace(services, time_left=lambda: remaining_ms() / 1000)
+    return run_steps(route, call, services)
 
 
 def run_steps(route: Route, call: Call, services: Services) -> msgspec.Struct:

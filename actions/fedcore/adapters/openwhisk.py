@@ -7,6 +7,10 @@ come over the web: it is the namespace owner's own, or the step of a sequence.
 
 from __future__ import annotations
 
+import math
+import os
+import time
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -36,9 +40,17 @@ def serve_step(action: Action[Any], args: Arguments) -> Arguments:
     return plain
 
 
+def time_left() -> float:
+    """Return the seconds until OpenWhisk ends the activation."""
+    # Set anew for each activation, in milliseconds since the epoch.
+    deadline = os.environ.get("__OW_DEADLINE")
+    return float(deadline) / 1000 - time.time() if deadline else math.inf
+
+
 def _outcome(action: Action[Any], args: Arguments) -> Outcome:
     def work() -> msgspec.Struct:
         services = deployment.services(deployment.read(_bound(args)))
+        services = replace(services, time_left=time_left)
         call = _call(args)
         return action.run(
             call.fields, call.credentials, services, from_query=call.from_query
