@@ -10,7 +10,6 @@ With `--function` it makes one folder of the same parts instead, for AWS Lambda.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -21,6 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 ACTIONS = Path(__file__).resolve().parent
 PROJECT = ACTIONS.parent
@@ -109,8 +110,7 @@ def build_function(target_name: str = "3.11") -> Path:
     stamp = FUNCTION / f"{target_name}.stamp"
     wanted = _fingerprint(target)
     FUNCTION.mkdir(parents=True, exist_ok=True)
-    with (FUNCTION / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # a folder, unlike a zip, is not made at once
+    with FileLock(FUNCTION / "lock"):  # a folder, unlike a zip, is not made at once
         kept = folder.is_dir() and stamp.exists() and stamp.read_text() == wanted
         if not kept:
             stamp.unlink(missing_ok=True)

@@ -16,6 +16,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from filelock import Timeout
+
 from fedclient import preflight
 from fedclient.api import Refused, Unreachable
 from fedclient.environment import ClientConfig
@@ -24,7 +26,8 @@ from fedcore.messages import Stop
 from fedcore.settings import ExperimentSettings
 from fedwhisk.database import last_line
 from fedwhisk.errors import INTERRUPTED, OperatorError, interrupt_on_sigterm
-from fedwhisk.home import Home, is_locked, locked
+from fedwhisk.home import Home, write_private
+from fedwhisk.locks import is_locked, locked
 from fedwhisk.pool import ClientPool
 from fedwhisk.pool_messages import Start, numbered
 
@@ -100,7 +103,7 @@ def run(crew: Crew, home: Home, say: Callable[[str], None]) -> int:
     """
     interrupt_on_sigterm()
     home.make()
-    if is_locked(_file(home)):
+    if is_locked(_lock(home)):
         raise OperatorError(_taken(home))
     # Before they are on duty: who starts them in the background hears of it, too.
     task = _task(crew.first())
@@ -129,7 +132,7 @@ def detach(command: Sequence[str], home: Home) -> int:
         OperatorError: a crew runs already, or the command ended at once.
     """
     home.make()
-    if is_locked(_file(home)):
+    if is_locked(_lock(home)):
         raise OperatorError(_taken(home))
     log = home.logs / "clients.log"
     with log.open("ab") as stream:
@@ -158,7 +161,7 @@ def stop(home: Home) -> int | None:
         return None
     os.kill(pid, signal.SIGTERM)
     end = time.monotonic() + STOP_S
-    while is_locked(_file(home)):
+    while is_locked(_lock(home)):
         if time.monotonic() > end:
             raise OperatorError(f"process {pid} has not ended in {STOP_S:g} s")
         time.sleep(0.05)
@@ -167,10 +170,12 @@ def stop(home: Home) -> int | None:
 
 def running(home: Home) -> int | None:
     """Return the process that runs the crew of a home, if one does."""
-    if not is_locked(_file(home)):
+    if not is_locked(_lock(home)):
         return None
-    text = _file(home).read_text()
-    return int(text) if text.isdecimal() else None  # it is just starting
+    try:
+        return int(_file(home).read_text())
+    except FileNotFoundError:
+        return None  # it is just starting
 
 
 class Roll:
@@ -245,12 +250,11 @@ def _on_duty(home: Home) -> Iterator[None]:
     """Be the home's crew; the kernel ends that with this process, however it ends."""
     with ExitStack() as until_the_end:
         try:
-            file = until_the_end.enter_context(locked(_file(home)))
-        except BlockingIOError:
+            until_the_end.enter_context(locked(_lock(home)))
+        except Timeout:
             raise OperatorError(_taken(home)) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        write_private(_file(home), str(os.getpid()).encode())
+        until_the_end.callback(_file(home).unlink)
         yield
 
 
@@ -259,6 +263,10 @@ def _taken(home: Home) -> str:
         f"clients run already (process {running(home)}): end them with "
         "`fedwhisk client stop`, or set FEDWHISK_HOME"
     )
+
+
+def _lock(home: Home) -> Path:
+    return home.path / "clients.lock"
 
 
 def _file(home: Home) -> Path:

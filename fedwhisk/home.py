@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
 import msgspec
+from filelock import Timeout
 
 from fedwhisk.config import Settings
 from fedwhisk.errors import OperatorError
+from fedwhisk.locks import is_locked, locked
 
 SECRET_BYTES = 32
+LOOK_S = 0.1
 KEY = re.compile(r"[0-9a-f-]{36}:[A-Za-z0-9]{64}")
+
+
+class Taken(OperatorError):
+    """Another process has the home."""
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -76,18 +82,20 @@ class Home:
         """Keep the home for this process; the lock goes with it, however it ends.
 
         Raises:
-            OperatorError: another process has it.
+            Taken: another process has it.
+            OperatorError: it cannot be made.
         """
         self.make()
         with ExitStack() as until_the_end:
             try:
                 until_the_end.enter_context(locked(self.path / "lock"))
-            except BlockingIOError:
-                raise OperatorError(self._taken()) from None
+            except Timeout:
+                raise Taken(self._taken()) from None
+            self._running_file.unlink(missing_ok=True)  # a killed process has left it
             yield
 
     def is_held(self) -> bool:
-        """Tell whether a living process has the home."""
+        """Return True if a living process has the home."""
         return is_locked(self.path / "lock")
 
     def running(self) -> Running | None:
@@ -98,6 +106,15 @@ class Home:
             return msgspec.json.decode(self._running_file.read_bytes(), type=Running)
         except (FileNotFoundError, msgspec.DecodeError):
             return None  # it is just starting
+
+    def wait_while_starting(self, say: Callable[[str], None]) -> None:
+        """Return when the platform that is just starting is up, or has ended again."""
+        waited = False
+        while self.is_held() and self.running() is None:
+            if not waited:
+                say(f"waiting for another platform to come up in {self.path}")
+                waited = True
+            time.sleep(LOOK_S)
 
     @contextmanager
     def announced(self, running: Running) -> Iterator[None]:
@@ -159,30 +176,6 @@ class Home:
         running = self.running()
         who = f"process {running.pid}" if running else "another process"
         return f"{self.path}: in use by {who}; stop it first, or set FEDWHISK_HOME"
-
-
-@contextmanager
-def locked(file: Path) -> Iterator[IO[str]]:
-    """Hold a file's lock for this process, and yield the file, open to be written.
-
-    Raises:
-        BlockingIOError: another process has it.
-    """
-    with file.open("a+") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield stream
-
-
-def is_locked(file: Path) -> bool:
-    """Tell whether a living process holds a file's lock."""
-    try:
-        with file.open() as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
-    return False
 
 
 def write_private(file: Path, content: bytes) -> None:

@@ -7,8 +7,15 @@ with reach(settings, Where.OPENWHISK) as platform: …  # whatever is there
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +26,7 @@ from fedcore.pace import COLD_S, start_spread_s
 from fedwhisk.config import Settings
 from fedwhisk.deployment import bound, build_actions
 from fedwhisk.errors import InputError, OperatorError
-from fedwhisk.home import Home, Running
+from fedwhisk.home import Home, Running, Taken
 
 if TYPE_CHECKING:
     from fedcore.store.mongo import MongoDatabase
@@ -138,12 +145,46 @@ def reach(settings: Settings, where: Where) -> Iterator[Platform]:
     if where is not Where.EMBEDDED:
         yield remote(settings, where)
         return
-    platform = attached(settings)
-    if platform is not None:
-        yield platform
-        return
-    with embedded(settings, port=0) as started:
-        yield started
+    with ExitStack() as until_the_end:
+        yield joined_or_started(
+            until_the_end,
+            Home(settings.fedwhisk_home),
+            join=lambda _: attached(settings),
+            start=lambda: embedded(settings, port=0),
+            say=say_aside,
+        )
+
+
+def joined_or_started(
+    until_the_end: ExitStack,
+    home: Home,
+    *,
+    join: Callable[[ExitStack], Platform | None],
+    start: Callable[[], AbstractContextManager[Platform]],
+    say: Callable[[str], None],
+) -> Platform:
+    """Return the platform of a home: the one that is up, else one that is started.
+
+    Of many processes that ask at once, one starts it, and the others wait for that.
+
+    Args:
+        until_the_end: keeps what is joined or started.
+        home: the platform's.
+        join: returns the platform that is up, if one is.
+        start: starts one.
+        say: is told, in a line, that it waits.
+    """
+    while True:
+        home.wait_while_starting(say)
+        if (found := join(until_the_end)) is not None:
+            return found
+        with suppress(Taken):  # another process was faster: look again
+            return until_the_end.enter_context(start())
+
+
+def say_aside(line: str) -> None:
+    """Say something beside a command's own output."""
+    sys.stderr.write(f"{line}\n")
 
 
 def attached(settings: Settings) -> Platform | None:
@@ -211,6 +252,8 @@ def database(settings: Settings) -> Iterator[MongoDatabase]:
 @contextmanager
 def _database_url(settings: Settings) -> Iterator[str]:
     home = Home(settings.fedwhisk_home)
+    if not settings.mongodb_url:
+        home.wait_while_starting(say_aside)
     running = home.running()
     if running is not None and running.database_url and not settings.mongodb_url:
         yield running.database_url

@@ -35,6 +35,7 @@ from fedwhisk.platform import (
     attached,
     embedded,
     first_calls_s,
+    joined_or_started,
     remote,
 )
 from fedwhisk.pool import ClientPool
@@ -125,19 +126,29 @@ class Runner:
         if job.on is not Where.EMBEDDED:
             yield self._undisturbed(remote(self._settings, job.on))
             return
-        with guest(self._home):
+        with ExitStack() as at_the_end, ExitStack() as until_the_end:
+            platform = joined_or_started(
+                until_the_end,
+                self._home,
+                join=self._join,
+                start=lambda: embedded(
+                    self._settings, port=job.port, or_any=True, hazard=self._hazard
+                ),
+                say=self._view.say,
+            )
+            yield platform
+            if platform.stats is not None:  # it is ours, and ends with us
+                at_the_end.enter_context(last_to_leave(self._home, self._view.say))
+
+    def _join(self, until_the_end: ExitStack) -> Platform | None:
+        """Be a guest of the home's platform, if one is up."""
+        with ExitStack() as visit:
+            visit.enter_context(guest(self._home))
             found = attached(self._settings)
-            if found is not None:
-                yield self._undisturbed(found)
-                return
-        with (
-            ExitStack() as at_the_end,
-            embedded(
-                self._settings, port=job.port, or_any=True, hazard=self._hazard
-            ) as started,
-        ):
-            yield started
-            at_the_end.enter_context(last_to_leave(self._home, self._view.say))
+            if found is None:
+                return None
+            until_the_end.push(visit.pop_all())
+            return self._undisturbed(found)
 
     def _undisturbed(self, platform: Platform) -> Platform:
         if self._job.chaos.crash:

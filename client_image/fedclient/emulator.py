@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import fcntl
 import hashlib
 import json
 import os
-import random
 import re
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+
+from filelock import FileLock, Timeout
 
 from fedclient.transport import HttpTransport, Message, NoAnswer, Reply
 
@@ -34,6 +33,7 @@ LONGEST_TURN_S = 5.0
 """How long to wait for the others before the call counts as not answered."""
 
 TURN_POLL_S = 0.02
+"""Seconds between two looks at whether it is our turn."""
 
 
 class EmulatorTransport:
@@ -108,28 +108,24 @@ def _lock_file(url: str) -> Path:
 
 
 @contextmanager
-def _turn(lock: Path) -> Iterator[None]:
+def _turn(file: Path) -> Iterator[None]:
     """Hold the machine's lock; it is free again when this process ends, however.
 
     Raises:
         NoAnswer: the others did not let go in time.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(lock, flags, 0o600)
+    lock = FileLock(
+        file,
+        timeout=LONGEST_TURN_S,
+        mode=0o600,
+        poll_interval=TURN_POLL_S,
+        fallback_to_soft=False,
+    )
     try:
-        _acquire(descriptor)
+        lock.acquire()
+    except Timeout:
+        raise NoAnswer("other clients of this machine were calling") from None
+    try:
         yield
     finally:
-        os.close(descriptor)
-
-
-def _acquire(descriptor: int) -> None:
-    end = time.monotonic() + LONGEST_TURN_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise NoAnswer("other clients of this machine were calling") from None
-        time.sleep(TURN_POLL_S * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+        lock.release()

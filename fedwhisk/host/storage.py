@@ -6,12 +6,14 @@ from its last complete write.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
+
+from fedwhisk.locks import ATTEMPT_S, file_lock
 
 SCHEMA = """
 PRAGMA journal_mode = WAL;
@@ -46,7 +48,7 @@ class Storage:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self._lock: IO[str] | None = None
+        self._lock: FileLock | None = None
         self._database: sqlite3.Connection | None = None
 
     def open(self) -> None:
@@ -56,13 +58,12 @@ class Storage:
             HomeInUse: another process holds it.
         """
         self.home.mkdir(parents=True, exist_ok=True)
-        lock = (self.home / "host.lock").open("w")
+        lock = file_lock(self.home / "host.lock", ATTEMPT_S)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.close()
+            lock.acquire()
+        except Timeout as error:
             raise HomeInUse(f"another host already uses {self.home}") from error
-        self._lock = lock  # held as long as it is open, even by a process that dies
+        self._lock = lock
         self._database = sqlite3.connect(
             self.home / "host.db", isolation_level=None, check_same_thread=False
         )
@@ -73,7 +74,7 @@ class Storage:
         if self._database:
             self._database.close()
         if self._lock:
-            self._lock.close()
+            self._lock.release()
         self._database = self._lock = None
 
     @property

@@ -14,15 +14,14 @@ from fedcore.tokens import enrolment_token
 from fedwhisk import crew
 from fedwhisk.crew import Crew
 from fedwhisk.errors import OperatorError
-from fedwhisk.home import Home, locked
+from fedwhisk.home import Home
 
 HOLD = """
-import os, sys, time
+import sys, time
 from pathlib import Path
-from fedwhisk.home import locked
-with locked(Path(sys.argv[1])) as file:
-    file.write(str(os.getpid()))
-    file.flush()
+from fedwhisk.crew import _on_duty
+from fedwhisk.home import Home
+with _on_duty(Home(Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -76,9 +75,8 @@ def test_a_file_whose_process_was_killed_means_nothing(home) -> None:
 
 
 def test_stopping_ends_the_process_that_holds_the_file(home) -> None:
-    file = home.path / "clients.pid"
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, file], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, home.path], stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == "held\n"
         assert crew.running(home) == holder.pid
@@ -87,14 +85,6 @@ def test_stopping_ends_the_process_that_holds_the_file(home) -> None:
         assert crew.stop(home) == holder.pid
         assert holder.wait(30) < 0
     assert crew.running(home) is None
-
-
-def test_a_lock_is_one_processs_at_a_time(home) -> None:
-    file = home.path / "some.lock"
-    with locked(file), pytest.raises(BlockingIOError), locked(file):
-        pass
-    with locked(file):
-        pass
 
 
 def test_clients_in_the_background_that_cannot_start_say_why(home) -> None:

@@ -97,3 +97,54 @@ def test_somebody_elses_folder_is_not_removed(tmp_path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(OperatorError, match="not a folder of ours"):
         Home(tmp_path).remove()
+
+
+def test_what_a_killed_platform_announced_is_not_taken_for_its_successors(
+    tmp_path,
+) -> None:
+    home, killed = Home(tmp_path), Running(1, "http://x/fedwhisk", "http://x")
+    with home.held(), home.announced(killed):
+        left = (tmp_path / "running.json").read_bytes()
+    (tmp_path / "running.json").write_bytes(left)
+    with home.held():
+        assert Home(tmp_path).running() is None
+
+
+STARTING = """
+import sys
+from pathlib import Path
+from fedwhisk.home import Home, Running
+home = Home(Path(sys.argv[1]))
+with home.held():
+    print("held", flush=True)
+    sys.stdin.readline()
+    if sys.argv[2] == "fails":
+        sys.exit(1)
+    with home.announced(Running(1, "http://x/fedwhisk", "http://x")):
+        sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("outcome", ["comes up", "fails"])
+def test_a_platform_that_is_just_starting_is_waited_for(tmp_path, outcome) -> None:
+    command = [sys.executable, "-c", STARTING, tmp_path, outcome]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        said: list[str] = []
+
+        def say(line: str) -> None:
+            said.append(line)
+            other.stdin.write("go on\n")
+            other.stdin.flush()
+
+        home = Home(tmp_path)
+        home.wait_while_starting(say)
+        assert said == [f"waiting for another platform to come up in {tmp_path}"]
+        assert (home.running() is not None) == (outcome == "comes up")
+        other.communicate("go on\n" if outcome == "comes up" else None)
+
+
+def test_where_nothing_starts_nothing_is_waited_for(tmp_path) -> None:
+    Home(tmp_path / "home").wait_while_starting(pytest.fail)
+    assert not (tmp_path / "home").exists()

@@ -1,4 +1,5 @@
 import os
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -6,7 +7,7 @@ from fedcore.adapters import aws_lambda, deployment
 from fedwhisk.cli.up import described
 from fedwhisk.config import Settings
 from fedwhisk.errors import OperatorError
-from fedwhisk.home import Home, Running
+from fedwhisk.home import Home, Running, Taken
 from fedwhisk.platform import (
     BUDGETS,
     HostLimits,
@@ -14,6 +15,7 @@ from fedwhisk.platform import (
     Where,
     _host,
     attached,
+    joined_or_started,
 )
 
 
@@ -65,3 +67,24 @@ def test_up_prints_where_others_reach_it_and_the_key() -> None:
     assert said["API key"] == "uuid:key"
     assert "thirty-two" not in repr(platform)
     assert "uuid:key" not in repr(platform)
+
+
+def test_one_who_comes_second_waits_and_joins(tmp_path) -> None:
+    """Between looking and starting, another process has taken the home."""
+    ours = Platform("http://127.0.0.1:1/fedwhisk", b"")
+    looks = iter([None, ours])
+
+    @contextmanager
+    def start():
+        raise Taken("in use")
+        yield
+
+    with ExitStack() as until_the_end:
+        found = joined_or_started(
+            until_the_end,
+            Home(tmp_path),
+            join=lambda _: next(looks),
+            start=start,
+            say=pytest.fail,
+        )
+    assert found is ours
