@@ -14,7 +14,8 @@ help:  ## list the targets
 
 $(CURDIR)/.uv/bin/uv .uv/bin/uv:
 	$(PYTHON) -m venv .uv
-	.uv/bin/pip install --quiet --disable-pip-version-check uv
+	.uv/bin/pip install --quiet --disable-pip-version-check \
+		--require-hashes -r tests/pinned/uv.txt
 
 # Bytecode is compiled even where PYTHONDONTWRITEBYTECODE is set: importing torch
 # takes twice as long without.
@@ -73,13 +74,18 @@ bench: install  ## the same job on plain PyTorch, here, and on Flower (ARGS=--qu
 bench-stock: install  ## the default job on 60 calls a minute (ARGS=--both)
 	@$(RUN) python -m bench.stock $(ARGS)
 
-fuzz: install  ## hostile bytes at the actions, guided by coverage (ARGS=-max_total_time=3600)
-	@$(RUN) --with atheris python -m tests.security.coverage_guided $(ARGS)
+# Tools of tests/pinned, each in a folder beside the environment.
+.cache/tools/%: tests/pinned/%.txt | install
+	@$(UV) pip install --quiet --target $@ --require-hashes -r $<
+	@touch $@
 
-audit: install  ## known vulnerabilities of what uv.lock pins (asks the package index)
+fuzz: .cache/tools/atheris  ## hostile bytes at the actions, guided by coverage (ARGS=-max_total_time=3600)
+	@PYTHONPATH=$< $(RUN) python -m tests.security.coverage_guided $(ARGS)
+
+audit: .cache/tools/pip-audit  ## known vulnerabilities of what uv.lock pins (asks the package index)
 	@mkdir -p build
 	@$(UV) export --frozen --quiet --no-emit-project --no-dev --output-file build/pinned.txt
-	$(UV) tool run pip-audit --disable-pip --require-hashes --requirement build/pinned.txt
+	@PYTHONPATH=$< $(RUN) python -m pip_audit --disable-pip --require-hashes --requirement build/pinned.txt
 
 clean:  ## remove what was built and the embedded platform's state
 	rm -rf build .fedwhisk runs .mypy_cache .pytest_cache .ruff_cache

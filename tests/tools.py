@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +22,9 @@ Found = TypeVar("Found")
 
 PATIENCE_S = 300.0
 CACHE = Path(__file__).parents[1] / ".cache" / "tools"
+PINNED = Path(__file__).parent / "pinned"
+"""What tests fetch: exact versions, and hashes of their content."""
 WSKDEPLOY = "github.com/apache/openwhisk-wskdeploy"
-# The module lists no release, so `go install ...@latest` finds nothing to install.
-WSKDEPLOY_VERSION = "v0.0.0-20241212232442-16acc805fe2c"
 
 
 # --- processes ------------------------------------------------------------------------
@@ -88,6 +90,16 @@ def once(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
+def fetched(name: str, make: Callable[[Path], None]) -> Path:
+    """Return the folder of a tool, made once for what `pinned` has under its name."""
+    pins = PINNED / name
+    files = sorted(pins.iterdir()) if pins.is_dir() else [pins.with_suffix(".txt")]
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    content = python.encode() + b"".join(each.read_bytes() for each in files)
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return once(CACHE / f"{name}-{digest}", make)
+
+
 def missing(what: str) -> NoReturn:
     """Skip on a laptop that lacks a tool; fail where everything must run."""
     if os.environ.get("CI") == "true":
@@ -111,14 +123,23 @@ def made_by(name: str, *arguments: str, cwd: Path | None = None, **values: str) 
         missing(f"{name} {arguments[0]} failed: {done.stderr[-500:]}")
 
 
+def pip_install(name: str, *options: str) -> None:
+    """Install what `pinned` has under a name, if it has the hashes that stand there."""
+    pins = str((PINNED / name).with_suffix(".txt"))
+    made_by("uv", "pip", "install", *options, "--require-hashes", "-r", pins)
+
+
+def go_build(name: str, package: str, binary: Path, *options: str) -> None:
+    """Build a command from the modules that `pinned` has under a name."""
+    reproducible = ["-mod=readonly", "-trimpath", *options]
+    command = ["build", *reproducible, "-o", str(binary), package]
+    made_by("go", *command, cwd=PINNED / name, CGO_ENABLED="0")
+
+
 def wskdeploy() -> Path:
     """The real wskdeploy, built from its Go module the first time: some 45 s."""
 
     def make(folder: Path) -> None:
-        (folder / "go.mod").write_text(
-            f"module tools\n\ngo 1.24\n\nrequire {WSKDEPLOY} {WSKDEPLOY_VERSION}\n"
-        )
-        binary = str(folder / "wskdeploy")
-        made_by("go", "build", "-mod=mod", "-o", binary, WSKDEPLOY, cwd=folder)
+        go_build("wskdeploy", WSKDEPLOY, folder / "wskdeploy")
 
-    return once(CACHE / f"wskdeploy-{WSKDEPLOY_VERSION}", make) / "wskdeploy"
+    return fetched("wskdeploy", make) / "wskdeploy"

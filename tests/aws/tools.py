@@ -8,14 +8,10 @@ import sys
 from pathlib import Path
 
 from actions.build import HERE, build_function
-from tests.tools import CACHE, made_by, missing, once
+from tests.tools import PINNED, fetched, made_by, missing, pip_install
 
-RIE = "aws-sam-cli==1.170.0"
 RIE_IN_WHEEL = "samcli/local/rapid/aws-lambda-rie-{machine}"
 MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
-RIC = "awslambdaric==4.2.2"
-CFN_LINT = "cfn-lint==1.58.0"
-OSLS = "osls@4.3.1"
 
 
 def function() -> Path:
@@ -32,13 +28,13 @@ def emulator() -> Path:
 
     def make(folder: Path) -> None:
         wheel = folder / "wheel"
-        made_by("uv", "pip", "install", "--no-deps", "--target", str(wheel), RIE)
+        pip_install("aws-sam-cli", "--no-deps", "--target", str(wheel))
         binary = wheel / RIE_IN_WHEEL.format(machine=machine)
         shutil.copy(binary, folder / "aws-lambda-rie")
         (folder / "aws-lambda-rie").chmod(0o755)
         shutil.rmtree(wheel)
 
-    return once(CACHE / RIE, make) / "aws-lambda-rie"
+    return fetched("aws-sam-cli", make) / "aws-lambda-rie"
 
 
 def runtime() -> Path:
@@ -46,10 +42,9 @@ def runtime() -> Path:
 
     def make(folder: Path) -> None:
         target = ["--target", str(folder / "packages")]
-        made_by("uv", "pip", "install", "--python", sys.executable, *target, RIC)
+        pip_install("awslambdaric", "--python", sys.executable, *target)
 
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return once(CACHE / f"{RIC}-{version}", make) / "packages"
+    return fetched("awslambdaric", make) / "packages"
 
 
 def cfn_lint() -> Path:
@@ -58,17 +53,18 @@ def cfn_lint() -> Path:
     def make(folder: Path) -> None:
         venv = folder / "venv"
         made_by("uv", "venv", "--quiet", "--python", sys.executable, str(venv))
-        python = str(venv / "bin" / "python")
-        made_by("uv", "pip", "install", "--python", python, CFN_LINT)
+        pip_install("cfn-lint", "--python", str(venv / "bin" / "python"))
 
-    return once(CACHE / CFN_LINT, make) / "venv" / "bin" / "cfn-lint"
+    return fetched("cfn-lint", make) / "venv" / "bin" / "cfn-lint"
 
 
 def osls() -> Path:
     """The real osls, the open fork of the Serverless Framework."""
 
     def make(folder: Path) -> None:
+        for file in (PINNED / "osls").iterdir():
+            shutil.copy(file, folder)
         quiet = ["--no-audit", "--no-fund", "--loglevel", "error"]
-        made_by("npm", "install", "--prefix", str(folder), *quiet, OSLS)
+        made_by("npm", "ci", *quiet, cwd=folder)
 
-    return once(CACHE / OSLS, make) / "node_modules" / ".bin" / "osls"
+    return fetched("osls", make) / "node_modules" / ".bin" / "osls"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from tests.tools import CACHE, made_by, once
+from tests.tools import PINNED, fetched, go_build
 
-VERSION = "v3.22.0"
 MODULE = "helm.sh/helm/v3"
 # A helm that is built plainly takes every cluster for Kubernetes 1.20.
 KUBERNETES = "34"
@@ -14,14 +14,15 @@ KUBERNETES = "34"
 
 def helm_binary() -> Path:
     """Return helm, building it first where that is needed (minutes)."""
-    return once(CACHE / f"helm-{VERSION}", _build) / "helm"
+    return fetched("helm", _build) / "helm"
 
 
 def _build(folder: Path) -> None:
-    flags = [f"-X {MODULE}/internal/version.version={VERSION}"]
+    modules = (PINNED / "helm" / "go.mod").read_text()
+    (version,) = re.findall(rf"{MODULE} (v\S+)", modules)
+    flags = [f"-X {MODULE}/internal/version.version={version}"]
     for package in ("pkg/chartutil", "pkg/lint/rules"):
         flags.append(f"-X {MODULE}/{package}.k8sVersionMajor=1")
         flags.append(f"-X {MODULE}/{package}.k8sVersionMinor={KUBERNETES}")
-    target = f"{MODULE}/cmd/helm@{VERSION}"
     options = ["-ldflags", " ".join(flags)]
-    made_by("go", "install", *options, target, GOBIN=str(folder), CGO_ENABLED="0")
+    go_build("helm", f"{MODULE}/cmd/helm", folder / "helm", *options)
