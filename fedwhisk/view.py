@@ -164,9 +164,10 @@ def _live_words(report: Report) -> str:
         return report.reason or ""
     refused = f", {len(live.refused)} refused" if live.refused else ""
     attempt = f", attempt {live.attempt}" if live.attempt > 1 else ""
+    stuck = f", {live.advancing()}" if live.advancing() else ""
     return (
         f"round {live.round} {live.state}: {len(live.accepted)} of {live.target} "
-        f"updates{refused}{attempt}, {_span(max(0.0, report.now - live.opened))}"
+        f"updates{refused}{attempt}, {_span(max(0.0, report.now - live.opened))}{stuck}"
     )
 
 

@@ -57,7 +57,8 @@ class LiveRound(msgspec.Struct, frozen=True, kw_only=True):
         refused: reason by client index.
         late: indexes whose update came when the round was no longer training.
         advance_at: server time from which a client is told to advance the round.
-        advance_tries: how often one was told already.
+        told: the first clients that were told so in this state of the round.
+        advance_tries: how often any client was told so in this state.
         claim_until: server time until which an aggregation is under way.
         likely_next: who would be in the next round, if it were drawn when this one
             was opened; they wait for it more closely than others.
@@ -78,6 +79,7 @@ class LiveRound(msgspec.Struct, frozen=True, kw_only=True):
     refused: dict[str, str] = {}
     late: list[int] = []
     advance_at: float = 0.0
+    told: list[int] = []
     advance_tries: int = 0
     claim_until: float = 0.0
     likely_next: list[int] = []
@@ -130,7 +132,12 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """An enrolled client. `due` is when it was told to come back."""
+    """An enrolled client.
+
+    `due` is when it was told to come back. `told` names the state of a live round that
+    it was told to advance more than once, or after three others; `told_until` is the
+    server time from which it may be told so again.
+    """
 
     experiment: str
     index: int
@@ -138,6 +145,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     enrolled: float
     last_seen: float
     due: float = 0.0
+    told: str = ""
+    told_until: float = 0.0
     rounds: int = 0
     train_s: float | None = None
 

@@ -308,7 +308,10 @@ class Status(Request, frozen=True):
 
 
 class LiveReport(Answer, frozen=True):
-    """The live round, for `Report`. Times are seconds since the epoch."""
+    """The live round, for `Report`. Times are seconds since the epoch.
+
+    `told` and `advance_tries` as in `LiveRound`.
+    """
 
     round: int
     state: str
@@ -321,6 +324,18 @@ class LiveReport(Answer, frozen=True):
     late: list[int]
     opened: float
     deadline: float
+    told: list[int] = []
+    advance_tries: int = 0
+
+    def advancing(self) -> str:
+        """Return how often and to whom it was said in vain to move the round on.
+
+        Empty where one client was told, as in every round.
+        """
+        if self.advance_tries < 2:
+            return ""
+        first = ", ".join(str(index) for index in self.told)
+        return f"told {self.advance_tries} times to advance (clients {first} first)"
 
 
 class RoundReport(Answer, frozen=True):

@@ -24,7 +24,7 @@ from fedcore.documents import (
 )
 
 ADVANCE_BACKOFF_S = (2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
-"""Pauses before another client is told to advance a round that does not move."""
+"""Pauses before another telling to advance a round that does not move."""
 
 
 class Event(StrEnum):
@@ -101,16 +101,6 @@ def has_closed(experiment: Experiment, number: int) -> bool:
     )
 
 
-def awaits_advance(experiment: Experiment, now: float) -> bool:
-    """Tell whether a client should be told to advance the round now."""
-    live = experiment.live
-    if experiment.state is not ExperimentState.RUNNING or now < live.advance_at:
-        return False
-    if live.state is RoundState.FROZEN:
-        return live.claim_until <= now
-    return live.state is RoundState.CLOSED or due_event(experiment, now) is not None
-
-
 @dataclass(frozen=True)
 class Write:
     """One conditional write on an experiment's document."""
@@ -123,7 +113,7 @@ def begin(experiment: Experiment, now: float) -> Write:
     """Enough clients are enrolled: the experiment runs, and round 0 may be drawn."""
     return Write(
         {"_id": experiment.id, "state": ExperimentState.ENROLLING},
-        {"$set": {"state": ExperimentState.RUNNING, "live.advance_at": now}},
+        {"$set": {"state": ExperimentState.RUNNING} | nobody_told(now)},
     )
 
 
@@ -144,7 +134,7 @@ def accept(
     """
     live = experiment.live
     before = live.target - 1
-    where = _live_is(experiment) | {
+    where = live_is(experiment) | {
         "live.cohort": index,
         f"live.accepted.{index}": {"$exists": False},
         f"revoked.{index}": {"$exists": False},
@@ -156,7 +146,7 @@ def accept(
         "$unset": {f"live.refused.{index}": ""},
     }
     if freeze:
-        changes["$set"] |= _frozen(now)
+        changes["$set"] |= _frozen(now, told=[index])
     if layout is not None:
         parameters = parameter_count(layout)
         changes["$set"] |= {"layout": layout, "parameters": parameters}
@@ -165,16 +155,19 @@ def accept(
 
 def refuse(experiment: Experiment, index: int, reason: str) -> Write:
     """Record why a client's update does not count."""
-    where = _live_is(experiment) | {
+    where = live_is(experiment) | {
         "live.cohort": index,
         f"live.accepted.{index}": {"$exists": False},
     }
     return Write(where, {"$set": {f"live.refused.{index}": reason}})
 
 
-def freeze(experiment: Experiment, now: float) -> Write:
-    """Close the round for updates, by its deadline or because all have answered."""
-    return Write(_live_as_read(experiment), {"$set": _frozen(now)})
+def freeze(experiment: Experiment, now: float, told: Sequence[int] = ()) -> Write:
+    """Close the round for updates, by its deadline or because all have answered.
+
+    `told` holds the client that is told to advance it in the same answer, if any.
+    """
+    return Write(_live_as_read(experiment), {"$set": _frozen(now, told)})
 
 
 def grow(experiment: Experiment, cohort: Sequence[int], deadline: float) -> Write:
@@ -188,9 +181,8 @@ def grow(experiment: Experiment, cohort: Sequence[int], deadline: float) -> Writ
                 "live.deadline": deadline,
                 # Those who were refused are asked again, as nobody else may be left.
                 "live.refused": {},
-                "live.advance_at": 0.0,
-                "live.advance_tries": 0,
             }
+            | nobody_told(0.0)
         },
     )
 
@@ -211,16 +203,15 @@ def claim(experiment: Experiment, now: float) -> Write:
 
     Or renew a claim: the filter holds the one that is there.
     """
-    where = _live_is(experiment) | {"live.claim_until": experiment.live.claim_until}
+    where = live_is(experiment) | {"live.claim_until": experiment.live.claim_until}
     until = now + experiment.settings.claim_s
     return Write(where, {"$set": {"live.claim_until": until}})
 
 
 def release(experiment: Experiment, now: float) -> Write:
     """Give up a claim on an aggregation that has got further: others go on at once."""
-    where = _live_is(experiment) | {"live.claim_until": experiment.live.claim_until}
-    change = {"live.claim_until": 0.0, "live.advance_at": now, "live.advance_tries": 0}
-    return Write(where, {"$set": change})
+    where = live_is(experiment) | {"live.claim_until": experiment.live.claim_until}
+    return Write(where, {"$set": {"live.claim_until": 0.0} | nobody_told(now)})
 
 
 def close(experiment: Experiment, now: float, distances: Mapping[str, float]) -> Write:
@@ -229,15 +220,15 @@ def close(experiment: Experiment, now: float, distances: Mapping[str, float]) ->
     `distances` are the round's, for its record (see `LiveRound`).
     """
     return Write(
-        _live_is(experiment),
+        live_is(experiment),
         {
             "$set": {
                 "live.state": RoundState.CLOSED,
                 "live.distances": dict(distances),
                 "version": experiment.live.number,
-                "live.advance_at": now + ADVANCE_BACKOFF_S[0],
-                "live.advance_tries": 1,
             }
+            # The request that closes the round draws the next cohort, too.
+            | nobody_told(now + ADVANCE_BACKOFF_S[0])
         },
     )
 
@@ -263,13 +254,13 @@ def open_next(
         deadline=deadline,
         likely_next=list(likely_next),
     )
-    return Write(_live_is(experiment), {"$set": {"live": to_document(live)}})
+    return Write(live_is(experiment), {"$set": {"live": to_document(live)}})
 
 
 def finish(experiment: Experiment, now: float) -> Write:
     """End an experiment whose last round is closed."""
     state = {"state": ExperimentState.FINISHED, "ended": now}
-    return Write(_live_is(experiment), {"$set": state})
+    return Write(live_is(experiment), {"$set": state})
 
 
 def stop(experiment: Experiment, now: float) -> Write:
@@ -293,32 +284,23 @@ def resume(experiment: Experiment, now: float, deadline: float) -> Write:
                 "live.opened": now,
                 "live.refused": {},
                 "live.deadline": deadline,
-                "live.advance_at": now,
-                "live.advance_tries": 0,
                 "live.claim_until": 0.0,
             }
+            | nobody_told(now)
         },
     )
 
 
-def tell_to_advance(experiment: Experiment, now: float) -> Write:
-    """Reserve the telling of one client; the next one is told after a longer pause."""
-    live = experiment.live
-    tries = min(live.advance_tries, len(ADVANCE_BACKOFF_S) - 1)
-    where = _live_is(experiment) | {
-        "live.attempt": live.attempt,
-        "live.advance_at": live.advance_at,
+def nobody_told(advance_at: float) -> dict[str, object]:
+    """A new state of the live round: from then on a client is told to advance it."""
+    return {
+        "live.told": [],
+        "live.advance_at": advance_at,
+        "live.advance_tries": 0,
     }
-    return Write(
-        where,
-        {
-            "$set": {"live.advance_at": now + ADVANCE_BACKOFF_S[tries]},
-            "$inc": {"live.advance_tries": 1},
-        },
-    )
 
 
-def _live_is(experiment: Experiment) -> Where:
+def live_is(experiment: Experiment) -> Where:
     """The experiment runs, and its live round is this one in this state."""
     return {
         "_id": experiment.id,
@@ -331,18 +313,19 @@ def _live_is(experiment: Experiment) -> Where:
 def _live_as_read(experiment: Experiment) -> Where:
     """And nothing has been accepted, nor the deadline moved, since it was read."""
     live = experiment.live
-    return _live_is(experiment) | {
+    return live_is(experiment) | {
         "live.attempt": live.attempt,
         "live.deadline": live.deadline,
         "live.accepted_count": live.accepted_count,
     }
 
 
-def _frozen(now: float) -> dict[str, object]:
-    """A frozen round: whoever froze it is told to advance, others after a pause."""
+def _frozen(now: float, told: Sequence[int]) -> dict[str, object]:
+    """A frozen round: the client that froze it is told to advance, others later."""
     return {
         "live.state": RoundState.FROZEN,
         "live.claim_until": 0.0,
+        "live.told": list(told),
         "live.advance_at": now + ADVANCE_BACKOFF_S[0],
-        "live.advance_tries": 1,
+        "live.advance_tries": len(told),
     }

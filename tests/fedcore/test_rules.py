@@ -2,7 +2,7 @@ from itertools import product
 
 import pytest
 
-from fedcore import rules
+from fedcore import rules, telling
 from fedcore.documents import Experiment, ExperimentState, LiveRound, RoundState
 from fedcore.rules import NEXT, Event
 from fedcore.settings import ExperimentSettings
@@ -80,7 +80,7 @@ def test_what_is_due_follows_from_clock_quorum_and_answers(live, now, event) -> 
 def test_nothing_is_due_in_an_experiment_that_does_not_run(state) -> None:
     late = experiment(training(accepted_count=4), state)
     assert rules.due_event(late, 1e9) is None
-    assert not rules.awaits_advance(late, 1e9)
+    assert not telling.awaits_advance(late, 1e9)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_nothing_is_due_in_an_experiment_that_does_not_run(state) -> None:
     ],
 )
 def test_a_client_is_told_to_advance_what_stands_still(live, now, told) -> None:
-    assert rules.awaits_advance(experiment(live), now) is told
+    assert telling.awaits_advance(experiment(live), now) is told
 
 
 def test_the_two_ways_of_accepting_exclude_each_other_by_the_count() -> None:

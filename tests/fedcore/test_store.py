@@ -59,7 +59,13 @@ def test_the_same_client_name_is_free_in_another_experiment(database) -> None:
 DOCUMENT = {
     "_id": "d",
     "state": "running",
-    "live": {"number": 3, "cohort": [1, 5], "accepted": {"1": "u"}, "deadline": 9.5},
+    "live": {
+        "number": 3,
+        "cohort": [1, 5],
+        "accepted": {"1": "u"},
+        "refused": {},
+        "deadline": 9.5,
+    },
     "result": None,
 }
 
@@ -72,6 +78,12 @@ DOCUMENT = {
         ({"live.number": 4}, False),
         ({"live.cohort": 5}, True),
         ({"live.cohort": 2}, False),
+        ({"live.cohort": {"$ne": 2}}, True),
+        ({"live.cohort": {"$ne": 5}}, False),
+        ({"live.accepted": {"1": "u"}}, True),
+        ({"live.accepted": {"1": "v"}}, False),
+        ({"live.accepted": {}}, False),
+        ({"live.refused": {}}, True),
         ({"live.accepted.1": {"$exists": True}}, True),
         ({"live.accepted.2": {"$exists": False}}, True),
         ({"live.accepted.1": {"$exists": False}}, False),

@@ -1,6 +1,7 @@
 import io
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -157,6 +158,14 @@ def test_the_picture_counts_the_refused(console) -> None:
     head, _, row = text.splitlines()[-3:]
     assert head.split()[-1] == "refused"
     assert row.split()[-1] == "2"
+
+
+def test_the_picture_says_who_was_told_in_vain_to_move_the_round_on(console) -> None:
+    here = report(closed(0))
+    for told in ([1], [1, 0]):
+        live = msgspec.structs.replace(here.live, told=told, advance_tries=len(told))
+        text = shown(console, picture(msgspec.structs.replace(here, live=live)))
+        assert ("told 2 times to advance" in text) is (told == [1, 0])
 
 
 def test_where_nothing_is_drawn_there_is_no_bar_and_no_empty_table(console) -> None:

@@ -77,7 +77,7 @@ class Scenario:
         values: values of the model (see `codec.CHUNK_VALUES`).
         patient: whether to wait until every client has learned of the end, too.
         opens_s: when the experiment is started, after the first client.
-        call_s: how long the machine is busy with a call; 0 where calls do not share one.
+        call_s: how long the machine is busy with a call; 0 where calls share none.
         away_s: from when until when no call is answered, after the first client.
         seed: of all that is left to chance.
     """

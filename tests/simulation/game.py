@@ -291,6 +291,8 @@ def _moments(state: State) -> Iterator[float]:
             yield live["deadline"]
         if live["state"] == "frozen":
             yield live["claim_until"]
+        for client in state.collections["clients"].values():
+            yield client["told_until"]
     if experiment["settings"]["evaluate"]:
         for record in state.collections.get("rounds", {}).values():
             if record["evaluation"]["result"] is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fedcore import codec, rules
+from fedcore import codec, rules, telling
 from fedcore.documents import (
     Experiment,
     ExperimentState,
@@ -70,17 +70,41 @@ def _work(
     live = experiment.live
     if live.awaits(index) and not _deadline_decides(experiment, services.clock()):
         return _training(experiment, index, services)
-    now = services.clock()
-    if rules.awaits_advance(experiment, now) and services.store.apply(
-        rules.tell_to_advance(experiment, now)
-    ):
-        return Advance(round=live.number)
-    return None
+    return _advance(experiment, index, services)
 
 
 def _deadline_decides(experiment: Experiment, now: float) -> bool:
     """Whether the round can close already: then no training is begun for it."""
     return rules.freezes(rules.due_event(experiment, now))
+
+
+def _advance(experiment: Experiment, index: int, services: Services) -> Advance | None:
+    """Tell a client to advance the round, if that is due and it is its turn."""
+    now = services.clock()
+    if not telling.awaits_advance(experiment, now):
+        return None
+    tell = _tell_first if telling.is_among_first(experiment, index) else _tell_again
+    told = tell(experiment, index, now, services)
+    return Advance(round=experiment.live.number) if told else None
+
+
+def _tell_first(
+    experiment: Experiment, index: int, now: float, services: Services
+) -> bool:
+    write = telling.tell_first(experiment, index, now)
+    return services.store.apply(write) is not None
+
+
+def _tell_again(
+    experiment: Experiment, index: int, now: float, services: Services
+) -> bool:
+    longest = pace(experiment, services).longest_wait_s
+    until = now + telling.pause_s(experiment, longest)
+    standing = telling.standing(experiment)
+    told = services.store.tell_again(experiment, index, standing, now, until)
+    if told:
+        services.store.apply(telling.count(experiment))
+    return told
 
 
 def _training(

@@ -43,6 +43,7 @@ def _headline(report: Report) -> str:
             f"round {live.round} {live.state}: {len(live.accepted)} of {live.target} "
             "updates"
         )
+        words += [live.advancing()] if live.advancing() else []
     if report.reason:
         words.append(report.reason)
     return escape(" · ".join(words))

@@ -110,6 +110,8 @@ def _live(live: LiveRound) -> LiveReport:
         late=live.late,
         opened=live.opened,
         deadline=live.deadline,
+        told=live.told,
+        advance_tries=live.advance_tries,
     )
 
 

@@ -151,7 +151,7 @@ def _accepted(
     now = services.clock()
     if not froze and rules.freezes(rules.due_event(experiment, now)):
         # All have answered: this update closes the round although some were refused.
-        after = services.store.apply(rules.freeze(experiment, now))
+        after = services.store.apply(rules.freeze(experiment, now, [request.client]))
         froze = after is not None
     advance = Advance(round=request.round)
     return Submitted(

@@ -149,6 +149,28 @@ class Store:
         """Note when a client was told to come back."""
         self._change_client(experiment, index, {"$set": {"due": due}})
 
+    def tell_again(
+        self,
+        experiment: Experiment,
+        index: int,
+        standing: str,
+        now: float,
+        until: float,
+    ) -> bool:
+        """Note that a client is told to advance what stands so; False if it is early.
+
+        Where it was told to advance the same before, that must be over at `now`; it is
+        told no more before `until`.
+        """
+        change: Change = {"$set": {"told": standing, "told_until": until}}
+        key = {"_id": _client_key(experiment, index)}
+        first = key | {"told": {"$ne": standing}}
+        again = key | {"told": standing, "told_until": {"$lte": now}}
+        return any(
+            self.database.update("clients", where, change) is not None
+            for where in (first, again)
+        )
+
     def count_round(
         self, experiment: Experiment, index: int, train_s: float | None
     ) -> None:
