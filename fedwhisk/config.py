@@ -20,6 +20,13 @@ from fedclient.environment import KNOWN as CLIENT_VARIABLES
 from fedcore.tokens import MIN_SECRET_BYTES
 from fedwhisk.errors import InputError
 
+FOLDER = ".fedwhisk"
+"""The folder of the embedded platform's state, in the project's folder."""
+
+PATHS = ("FEDWHISK_HOME", "DATA_DIR", "FED_ENROLMENT_TOKEN_FILE")
+"""Settings that are paths: in a `.env` they are relative to its folder."""
+
+ROOT = 0
 OUR_PREFIXES = ("FED_", "FEDWHISK_", "BASE_URL_", "MONGODB_")
 
 
@@ -55,32 +62,64 @@ class Settings:
     fed_secret: str = field(default="", repr=False)
     fed_secret_previous: str = field(default="", repr=False)
     calls_per_minute: int = 0
-    fedwhisk_home: Path = Path(".fedwhisk")
+    fedwhisk_home: Path = Path(FOLDER)
     data_dir: Path | None = None
 
 
 def load(
-    environment: Mapping[str, str] | None = None, env_file: Path = Path(".env")
+    environment: Mapping[str, str] | None = None, env_file: Path | None = None
 ) -> Settings:
     """Read the settings from an environment (this process's) and a `.env` file.
+
+    Args:
+        environment: None means this process's.
+        env_file: None means the one that is found upwards (see `found_upwards`).
 
     Raises:
         InputError: names the variable, what was found and what was expected.
     """
+    env_file = env_file or found_upwards(".env")
     values = variables(environment, env_file)
     _refuse_unknown(values, env_file)
     given = {f.name: values.get(f.name.upper(), "").strip() for f in fields(Settings)}
     kept = {name: value for name, value in given.items() if value}
     _check(kept)
+    kept.setdefault("fedwhisk_home", str(found_upwards(FOLDER)))
     return Settings(**{name: _typed(name, value) for name, value in kept.items()})
 
 
 def variables(
-    environment: Mapping[str, str] | None = None, env_file: Path = Path(".env")
+    environment: Mapping[str, str] | None = None, env_file: Path | None = None
 ) -> dict[str, str]:
     """Return all variables: the `.env` file's, overridden by the environment's."""
+    env_file = env_file or found_upwards(".env")
     found = {k: v or "" for k, v in dotenv_values(env_file).items()}
+    for name in PATHS:
+        if path := found.get(name, "").strip():
+            found[name] = str(env_file.parent / Path(path).expanduser())
     return found | dict(os.environ if environment is None else environment)
+
+
+def found_upwards(name: str) -> Path:
+    """Return the NAME of the working directory, or of the first folder above with one.
+
+    As git finds its folder. Above the working directory, what belongs to another user
+    is passed over: settings and secrets are read from it. Where no folder has one, it
+    is the working directory's, relative as there.
+    """
+    here = Path.cwd()
+    if not (here / name).exists():
+        for folder in here.parents:
+            path = folder / name
+            if path.exists() and path.stat().st_uid in (os.getuid(), ROOT):
+                return path
+    return Path(name)
+
+
+def results_folder(settings: Settings) -> Path:
+    """Return where runs write their results: beside the project's `.fedwhisk`."""
+    home = settings.fedwhisk_home
+    return home.with_name("runs") if home.name == FOLDER else Path("runs")
 
 
 def _refuse_unknown(values: Mapping[str, str], env_file: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,8 +15,8 @@ from pathlib import Path
 import msgspec
 from filelock import Timeout
 
-from fedwhisk.config import Settings
-from fedwhisk.errors import OperatorError
+from fedwhisk.config import FOLDER, Settings
+from fedwhisk.errors import InputError, OperatorError
 from fedwhisk.locks import is_locked, locked
 
 SECRET_BYTES = 32
@@ -176,6 +177,37 @@ class Home:
         running = self.running()
         who = f"process {running.pid}" if running else "another process"
         return f"{self.path}: in use by {who}; stop it first, or set FEDWHISK_HOME"
+
+
+def existing_home(settings: Settings) -> Home:
+    """Return the home of a platform that has been up, for commands that only look.
+
+    Raises:
+        InputError: there is none; says where it was looked for, and what to do.
+    """
+    home = Home(settings.fedwhisk_home)
+    if not home.path.is_dir():
+        above = " or in a folder above" if home.path.name == FOLDER else ""
+        raise InputError(
+            f"no platform's state at {home.path}{above}: `fedwhisk run` or `fedwhisk "
+            "up` makes it, FEDWHISK_HOME says where else it is, --on means a "
+            "deployment elsewhere"
+        )
+    return home
+
+
+def made_home(settings: Settings) -> Home:
+    """Return the home of a platform; where it is new, say where it has been made.
+
+    Raises:
+        OperatorError: it cannot be made or written to.
+    """
+    home = Home(settings.fedwhisk_home)
+    new = not home.path.exists()
+    home.make()
+    if new:
+        sys.stderr.write(f"keeping the platform's state in {home.path}\n")
+    return home
 
 
 def write_private(file: Path, content: bytes) -> None:

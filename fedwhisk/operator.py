@@ -15,6 +15,7 @@ from fedcore import codec, messages, tokens
 from fedcore.codec import Layout
 from fedcore.messages import Report
 from fedwhisk import config
+from fedwhisk.choosing import chosen
 from fedwhisk.errors import OperatorError
 from fedwhisk.platform import Where, reach
 
@@ -122,10 +123,11 @@ class Operator:
 
 
 @contextmanager
-def operating(on: Where) -> Iterator[Operator]:
-    """Yield the operator of a deployment, as the settings describe it."""
+def operating(on: Where | None, *, new: bool = False) -> Iterator[Operator]:
+    """Yield the operator of a deployment (see `chosen`, and `reach` for `new`)."""
+    settings = config.load()
     with (
-        reach(config.load(), on) as platform,
+        reach(settings, chosen(settings, on), new=new) as platform,
         Operator(platform.base_url, platform.secret) as operator,
     ):
         yield operator

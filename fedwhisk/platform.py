@@ -9,13 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import (
-    AbstractContextManager,
-    ExitStack,
-    contextmanager,
-    nullcontext,
-    suppress,
-)
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -26,7 +20,8 @@ from fedcore.pace import COLD_S, start_spread_s
 from fedwhisk.config import Settings
 from fedwhisk.deployment import bound, build_actions
 from fedwhisk.errors import InputError, OperatorError
-from fedwhisk.home import Home, Running, Taken
+from fedwhisk.home import Home, Running, existing_home, made_home
+from fedwhisk.sharing import joined_or_started
 
 if TYPE_CHECKING:
     from fedcore.store.mongo import MongoDatabase
@@ -51,7 +46,7 @@ DATABASE_S = 5.0
 
 
 class Where(StrEnum):
-    """Which deployment is meant; said, never guessed."""
+    """Which deployment is meant (see `choosing`)."""
 
     EMBEDDED = "embedded"
     OPENWHISK = "openwhisk"
@@ -111,7 +106,7 @@ def embedded(
         OperatorError: the home is in use, the port or address cannot be had, the
             database cannot be reached, the actions cannot be built.
     """
-    home = Home(settings.fedwhisk_home)
+    home = made_home(settings)
     with home.held(), _database(settings, home) as (url, words, ready):
         secret = home.secret(settings)
         build_actions(TARGET)
@@ -135,51 +130,30 @@ def embedded(
 
 
 @contextmanager
-def reach(settings: Settings, where: Where) -> Iterator[Platform]:
+def reach(settings: Settings, where: Where, *, new: bool = False) -> Iterator[Platform]:
     """Yield a deployment; the embedded one is started for so long if it is not up.
 
+    Args:
+        settings: the deployment's.
+        where: which it is.
+        new: whether the embedded one may be made where it has never been up.
+
     Raises:
-        InputError: where it is, or its secret, is not set.
+        InputError: where it is, or its secret, is not set; or nothing is there.
         OperatorError: as `embedded`.
     """
     if where is not Where.EMBEDDED:
         yield remote(settings, where)
         return
+    home = made_home(settings) if new else existing_home(settings)
     with ExitStack() as until_the_end:
         yield joined_or_started(
             until_the_end,
-            Home(settings.fedwhisk_home),
+            home,
             join=lambda _: attached(settings),
             start=lambda: embedded(settings, port=0),
             say=say_aside,
         )
-
-
-def joined_or_started(
-    until_the_end: ExitStack,
-    home: Home,
-    *,
-    join: Callable[[ExitStack], Platform | None],
-    start: Callable[[], AbstractContextManager[Platform]],
-    say: Callable[[str], None],
-) -> Platform:
-    """Return the platform of a home: the one that is up, else one that is started.
-
-    Of many processes that ask at once, one starts it, and the others wait for that.
-
-    Args:
-        until_the_end: keeps what is joined or started.
-        home: the platform's.
-        join: returns the platform that is up, if one is.
-        start: starts one.
-        say: is told, in a line, that it waits.
-    """
-    while True:
-        home.wait_while_starting(say)
-        if (found := join(until_the_end)) is not None:
-            return found
-        with suppress(Taken):  # another process was faster: look again
-            return until_the_end.enter_context(start())
 
 
 def say_aside(line: str) -> None:
@@ -228,17 +202,23 @@ def base_url(settings: Settings, where: Where) -> str:
 
 
 @contextmanager
-def database(settings: Settings) -> Iterator[MongoDatabase]:
+def database(settings: Settings, *, new: bool) -> Iterator[MongoDatabase]:
     """Yield a deployment's database itself, for what no action does.
 
     That of MONGODB_URL, else the embedded one, which is started for so long if it is
     not up.
 
+    Args:
+        settings: the deployment's.
+        new: whether the embedded one may be made where there is no such one.
+
     Raises:
-        OperatorError: it cannot be reached.
+        OperatorError: it cannot be reached, or there is nothing to be reached.
     """
     from fedcore.store.mongo import MongoDatabase
 
+    if not settings.mongodb_url:
+        _ = made_home(settings) if new else existing_home(settings)
     with _database_url(settings) as url:
         opened = MongoDatabase(url, settings.mongodb_database)
         try:

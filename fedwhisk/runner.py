@@ -26,7 +26,7 @@ from fedwhisk.chaos import CALM, Chaos, HostChaos
 from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError, interrupt_on_sigterm
 from fedwhisk.guests import guest, last_to_leave
-from fedwhisk.home import Home
+from fedwhisk.home import Home, made_home
 from fedwhisk.ledger import Ledger
 from fedwhisk.operator import Operator
 from fedwhisk.platform import (
@@ -35,12 +35,12 @@ from fedwhisk.platform import (
     attached,
     embedded,
     first_calls_s,
-    joined_or_started,
     remote,
 )
 from fedwhisk.pool import ClientPool
 from fedwhisk.pool_messages import Start, numbered
 from fedwhisk.results import Outcome, Totals, write
+from fedwhisk.sharing import joined_or_started
 from fedwhisk.view import View
 
 LOOK_S = 0.5
@@ -104,7 +104,7 @@ class Runner:
             KeyboardInterrupt: a person or a signal asked for the end.
         """
         interrupt_on_sigterm()
-        self._home.make()
+        made_home(self._settings)
         _make_writable(self._job.out)
         pool = ClientPool(
             self._job.settings.task,

@@ -17,6 +17,7 @@ from fedwhisk.platform import Where
 
 if TYPE_CHECKING:
     from fedclient.environment import ClientConfig
+    from fedwhisk.config import Settings
 
 app = typer.Typer(help="Be clients on this machine.")
 
@@ -44,21 +45,26 @@ def client(
     count: Count = None,
     detach: Detach = False,
     max_training: options.MaxTraining = None,
-    on: options.On = Where.EMBEDDED,
+    on: options.On = None,
 ) -> None:
     """Be clients on this machine until the experiment is over."""
     if context.invoked_subcommand is not None:
         return
+    from fedwhisk import config as deployment
+    from fedwhisk.choosing import chosen
+
+    settings = deployment.load()
+    where = chosen(settings, on)
     if detach:
-        _detach([] if count else ["--count", "1"])
+        _detach(settings, where, [] if count else ["--count", "1"])
         return
     given = {"FED_CLIENT_NAME": name, "FED_EXPERIMENT": experiment}
-    with _deployment(on) as (variables, secret):
+    with _deployment(settings, where) as (variables, secret):
         config = _read(variables | {k: v for k, v in given.items() if v})
         if count is None:
             raise SystemExit(_one(config, secret))
         if not variables.get("FED_START_SPREAD_S"):
-            config = _spread(config, on, count)
+            config = _spread(config, where, count)
         raise SystemExit(_many(config, count, max_training, secret))
 
 
@@ -98,19 +104,20 @@ def _many(
 ) -> int:
     from fedwhisk import config as deployment
     from fedwhisk import crew
-    from fedwhisk.home import Home
+    from fedwhisk.home import made_home
 
-    home = Home(deployment.load().fedwhisk_home)
+    home = made_home(deployment.load())
     wanted = crew.Crew(config, count, at_once or os.cpu_count() or 1, secret)
     return crew.run(wanted, home, typer.echo)
 
 
-def _detach(more: list[str]) -> None:
+def _detach(settings: Settings, where: Where, more: list[str]) -> None:
     """Run this very command again, without the option, in the background."""
-    from fedwhisk import config, crew
-    from fedwhisk.home import Home
+    from fedwhisk import crew
+    from fedwhisk.home import existing_home, made_home
 
-    home = Home(config.load().fedwhisk_home)
+    embedded = where is Where.EMBEDDED
+    home = existing_home(settings) if embedded else made_home(settings)
     command = [word for word in sys.argv[1:] if word != "--detach"]
     pid = crew.detach([*command, *more], home)
     typer.echo(f"process {pid}; it writes {home.logs}/clients.log")
@@ -127,15 +134,16 @@ def _read(variables: Mapping[str, str]) -> ClientConfig:
 
 
 @contextmanager
-def _deployment(on: Where) -> Iterator[tuple[dict[str, str], bytes | None]]:
-    """Yield a client's environment for the deployment that was said, and its secret.
+def _deployment(
+    settings: Settings, on: Where
+) -> Iterator[tuple[dict[str, str], bytes | None]]:
+    """Yield a client's environment for a deployment, and the deployment's secret.
 
     The secret is None where it is not at hand, or where a token has been given.
     """
     from fedwhisk import config
     from fedwhisk.platform import base_url, reach
 
-    settings = config.load()
     variables = config.variables()
     if on is Where.EMBEDDED:
         with reach(settings, on) as platform:

@@ -34,7 +34,7 @@ def show(
     release: Release = RELEASE,
     namespace: Namespace = None,
     context: Context = None,
-    on: options.On = Where.EMBEDDED,
+    on: options.On = None,
 ) -> None:
     """Show the pods with what the experiment knows of them; without a cluster, that."""
     from fedwhisk.clients import join
@@ -102,7 +102,7 @@ def revoke(
         str | None, typer.Option(help="Which experiment; else the newest.")
     ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Let it in again.")] = False,
-    on: options.On = Where.EMBEDDED,
+    on: options.On = None,
 ) -> None:
     """Shut one client out of an experiment: its calls are refused from now on."""
     from fedwhisk.operator import operating
@@ -123,14 +123,17 @@ def _fleet(release: str, namespace: str | None, context: str | None) -> Fleet:
     return connect(release, namespace, context)
 
 
-def _report(on: Where, experiment: str | None) -> Report | None:
+def _report(on: Where | None, experiment: str | None) -> Report | None:
     """Ask how the experiment stands; None if no platform of ours is up here."""
     from fedwhisk import config
+    from fedwhisk.choosing import chosen
     from fedwhisk.operator import Operator
     from fedwhisk.platform import attached, remote
 
     settings = config.load()
-    platform = attached(settings) if on is Where.EMBEDDED else remote(settings, on)
+    where = chosen(settings, on)
+    embedded = where is Where.EMBEDDED
+    platform = attached(settings) if embedded else remote(settings, where)
     if platform is None:
         return None
     with Operator(platform.base_url, platform.secret) as operator:

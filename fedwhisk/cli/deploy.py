@@ -28,7 +28,7 @@ Gateway = Annotated[
 ]
 
 
-def deploy(gateway: Gateway = False, on: options.On = Where.OPENWHISK) -> None:
+def deploy(gateway: Gateway = False, on: options.Target = Where.OPENWHISK) -> None:
     """Build and deploy the actions: wskdeploy to APIHOST, or docker and osls to AWS."""
     if _is_aws(on):
         from fedwhisk import aws, config
@@ -47,7 +47,7 @@ def deploy(gateway: Gateway = False, on: options.On = Where.OPENWHISK) -> None:
     typer.echo(f"BASE_URL_OW={_base_url(settings, gateway=gateway)}")
 
 
-def undeploy(on: options.On = Where.OPENWHISK) -> None:
+def undeploy(on: options.Target = Where.OPENWHISK) -> None:
     """Remove from APIHOST, or from AWS, what `deploy` has put there."""
     if _is_aws(on):
         from fedwhisk import aws, config

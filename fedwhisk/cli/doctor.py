@@ -23,7 +23,7 @@ COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def doctor(
-    on: options.On = Where.EMBEDDED,
+    on: options.On = None,
     clients: Planned = 20,
     per_round: PerRound = 10,
     json: options.Json = False,
@@ -34,13 +34,15 @@ def doctor(
     if an experiment would not get through.
     """
     from fedwhisk import config
+    from fedwhisk.choosing import chosen
     from fedwhisk.doctor import healthy
     from fedwhisk.platform import reach
 
     settings = config.load()
+    where = chosen(settings, on)
     findings = []
-    with reach(settings, on) as platform:
-        for finding in examine(settings, on, platform, clients, per_round):
+    with reach(settings, where) as platform:
+        for finding in examine(settings, where, platform, clients, per_round):
             findings.append(finding)
             if not json:
                 show(finding)

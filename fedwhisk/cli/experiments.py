@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from fedwhisk.cli import options
-from fedwhisk.platform import Where
 
 Resume = Annotated[
     bool, typer.Option("--resume", help="Take a failed or stopped one up again.")
@@ -23,7 +22,7 @@ def start(
     experiment: options.Experiment = None,
     config: options.Config = None,
     resume: Resume = False,
-    on: options.On = Where.EMBEDDED,
+    on: options.On = None,
 ) -> None:
     """Store an experiment, so that clients can enrol; twice is once."""
     import msgspec
@@ -31,13 +30,13 @@ def start(
     name, settings = options.experiment(config, experiment, flags)
     from fedwhisk.operator import operating
 
-    with operating(on) as operator:
+    with operating(on, new=True) as operator:
         stored = operator.start(name, msgspec.to_builtins(settings), resume=resume)
     verb = "stored" if stored.created else "there already"
     typer.echo(f"{stored.experiment}: {verb}, {stored.state}")
 
 
-def stop(experiment: Name, on: options.On = Where.EMBEDDED) -> None:
+def stop(experiment: Name, on: options.On = None) -> None:
     """End an experiment; what is trained stays."""
     from fedwhisk.operator import operating
 
@@ -46,7 +45,7 @@ def stop(experiment: Name, on: options.On = Where.EMBEDDED) -> None:
     typer.echo(f"{stopped.experiment}: {stopped.state}")
 
 
-def show(on: options.On = Where.EMBEDDED, json: options.Json = False) -> None:
+def show(on: options.On = None, json: options.Json = False) -> None:
     """List the experiments, newest first."""
     import msgspec
     from rich.console import Console

@@ -37,7 +37,7 @@ def export(
     version: Version = None,
     out: Out = None,
     everything: All = None,
-    on: options.On = Where.EMBEDDED,
+    on: options.On = None,
 ) -> None:
     """Write a version of an experiment's model, or all of it, to a file."""
     if everything is not None:
@@ -60,33 +60,34 @@ def export(
     typer.echo(f"version {model.version} of {report.experiment}: {path}")
 
 
-def _export_all(name: str, path: Path, on: Where) -> None:
+def _export_all(name: str, path: Path, on: Where | None) -> None:
     from fedwhisk.archive import writing
     from fedwhisk.platform import database
 
-    with database(_settings(on)) as opened:
+    with database(_settings(on), new=False) as opened:
         written = writing.write(opened, name, path)
     typer.echo(f"{_words(written)}: {path}")
 
 
-def import_all(file: File, on: options.On = Where.EMBEDDED) -> None:
+def import_all(file: File, on: options.On = None) -> None:
     """Store an experiment that `export --all` wrote, to go on with it here."""
     from fedwhisk.archive import reading
     from fedwhisk.platform import database
 
-    with database(_settings(on)) as opened:
+    with database(_settings(on), new=True) as opened:
         stored = reading.load(opened, file)
     typer.echo(_words(stored))
     if stored.experiment.state != "finished":
         typer.echo("the command that started it, run here, goes on with it")
 
 
-def _settings(on: Where) -> Settings:
+def _settings(on: Where | None) -> Settings:
     """Return the settings; a real deployment's database must be set."""
     from fedwhisk import config
+    from fedwhisk.choosing import chosen
 
     settings = config.load()
-    if on is not Where.EMBEDDED and not settings.mongodb_url:
+    if chosen(settings, on) is not Where.EMBEDDED and not settings.mongodb_url:
         raise InputError("MONGODB_URL: not set, expected the deployment's database")
     return settings
 

@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from fedwhisk.chaos import Chaos
 
 On = Annotated[
-    Where, typer.Option("--on", help="Which deployment: said, never guessed.")
+    Where | None,
+    typer.Option(
+        "--on",
+        help="Which deployment; else the only one that is configured (BASE_URL_OW, "
+        "BASE_URL_AWS) or running, else the embedded platform.",
+        show_default=False,
+    ),
 ]
+Target = Annotated[Where, typer.Option("--on", help="Which platform to deploy to.")]
 Json = Annotated[
     bool, typer.Option("--json", help="End with one JSON object on standard output.")
 ]

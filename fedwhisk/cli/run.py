@@ -13,10 +13,15 @@ import typer
 
 from fedwhisk.cli import options
 from fedwhisk.errors import INTERRUPTED
-from fedwhisk.platform import PORT, Where
+from fedwhisk.platform import PORT
 
 STARTED = time.monotonic()
-Out = Annotated[Path, typer.Option(help="The folder that gets a folder of results.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        help="The folder that gets a folder of results; else `runs` beside `.fedwhisk`."
+    ),
+]
 Mischief = Annotated[
     str | None,
     typer.Option(
@@ -44,25 +49,28 @@ def run(
     flags: Mapping[str, object],
     experiment: options.Experiment = None,
     config: options.Config = None,
-    out: Out = Path("runs"),
+    out: Out = None,
     max_training: options.MaxTraining = None,
     port: Port = PORT,
     chaos: Mischief = None,
     fresh: Fresh = False,
-    on: options.On = Where.EMBEDDED,
+    on: options.On = None,
     json: options.Json = False,
 ) -> None:
     """Train an experiment to its end; run again, it goes on where it was."""
     name, settings = options.experiment(config, experiment, flags)
     disturbed = options.chaos(config, chaos)
     from fedwhisk import config as deployment
+    from fedwhisk.choosing import chosen
     from fedwhisk.runner import Job, Runner
     from fedwhisk.view import chosen_view
 
     at_once = max_training or os.cpu_count() or 1
-    job = Job(name, settings, out, at_once, port, on, disturbed, fresh)
+    deployed = deployment.load()
+    folder, where = out or deployment.results_folder(deployed), chosen(deployed, on)
+    job = Job(name, settings, folder, at_once, port, where, disturbed, fresh)
     with chosen_view(name, settings, quiet=json) as view:
-        runner = Runner(job, deployment.load(), view, STARTED)
+        runner = Runner(job, deployed, view, STARTED)
         try:
             outcome = runner.run()
         except KeyboardInterrupt:

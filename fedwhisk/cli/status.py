@@ -7,14 +7,13 @@ import time
 import typer
 
 from fedwhisk.cli import options
-from fedwhisk.platform import Where
 
 LOOK_S = 1.0
 
 
 def status(
     experiment: options.Named = None,
-    on: options.On = Where.EMBEDDED,
+    on: options.On = None,
     json: options.Json = False,
 ) -> None:
     """Show how an experiment stands, once."""
@@ -38,7 +37,7 @@ def status(
         console.print(clients_table(report, MOST))
 
 
-def watch(experiment: options.Named = None, on: options.On = Where.EMBEDDED) -> None:
+def watch(experiment: options.Named = None, on: options.On = None) -> None:
     """Show how an experiment goes on, until it has ended."""
     from fedwhisk.operator import operating
     from fedwhisk.runner import is_over

@@ -24,9 +24,7 @@ HOUR_S = 3600
 
 
 @app.command()
-def enrol(
-    name: Name = None, hours: Hours = None, on: options.On = Where.EMBEDDED
-) -> None:
+def enrol(name: Name = None, hours: Hours = None, on: options.On = None) -> None:
     """Print a token that enrols clients: one name's, or any."""
     from fedcore import tokens
     from fedwhisk.errors import InputError
@@ -39,21 +37,21 @@ def enrol(
 
 
 @app.command()
-def operator(on: options.On = Where.EMBEDDED) -> None:
+def operator(on: options.On = None) -> None:
     """Print the token that starts, stops and reads experiments, and revokes clients."""
     from fedcore import tokens
 
     typer.echo(tokens.operator_token(_secret(on)))
 
 
-def _secret(on: Where) -> bytes:
+def _secret(on: Where | None) -> bytes:
     from fedwhisk import config
-    from fedwhisk.home import Home
+    from fedwhisk.choosing import chosen
+    from fedwhisk.home import existing_home
     from fedwhisk.platform import remote
 
     settings = config.load()
-    if on is Where.EMBEDDED:
-        home = Home(settings.fedwhisk_home)
-        home.make()
-        return home.secret(settings)
-    return remote(settings, on).secret
+    where = chosen(settings, on)
+    if where is Where.EMBEDDED:
+        return existing_home(settings).secret(settings)
+    return remote(settings, where).secret

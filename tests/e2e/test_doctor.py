@@ -206,6 +206,7 @@ def test_https_to_a_host_without_it_is_a_problem_of_tls(patient):
 
 
 def test_the_embedded_platform_is_as_healthy(machine):
+    machine.home.mkdir()
     out, _ = machine.call("doctor", "--json")
     said = json.loads(out)
     assert {each["check"]: each["grade"] for each in said["findings"]} == ALL_WELL

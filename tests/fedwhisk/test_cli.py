@@ -24,7 +24,7 @@ def test_without_a_command_there_is_help() -> None:
 def test_a_token_that_has_ended_already_is_not_printed(
     hours, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setenv("FEDWHISK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FEDWHISK_HOME", str(tmp_path))
     monkeypatch.setattr("time.time", lambda: 1_800_000_000.5)
     result = CliRunner().invoke(app, ["token", "enrol", "--hours", hours])
     assert isinstance(result.exception, InputError)

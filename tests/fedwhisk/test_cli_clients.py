@@ -58,7 +58,7 @@ class Deployment:
 
 def test_revoke_says_which_experiment_it_took(monkeypatch) -> None:
     @contextmanager
-    def operating(on):
+    def operating(on, **more):
         yield Deployment()
 
     monkeypatch.setattr("fedwhisk.operator.operating", operating)

@@ -47,7 +47,7 @@ def lists(monkeypatch):
         )
 
         @contextmanager
-        def operating(on):
+        def operating(on, **more):
             yield Deployment(listing)
 
         monkeypatch.setattr("fedwhisk.operator.operating", operating)

@@ -79,3 +79,52 @@ def test_settings_do_not_print_secrets() -> None:
     settings = config.load({"MONGODB_URL": url, "FED_SECRET": SECRET}, NO_FILE)
     assert "hush" not in repr(settings)
     assert SECRET not in repr(settings)
+
+
+@pytest.fixture
+def inside(tmp_path, monkeypatch) -> Path:
+    """A folder two below the project's, as the working directory."""
+    folder = tmp_path / "notes" / "drafts"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_state_and_env_file_are_found_in_the_first_folder_above(tmp_path, inside):
+    (tmp_path / ".fedwhisk").mkdir()
+    (tmp_path / ".env").write_text("MONGODB_DATABASE=above\n")
+    found = config.load({})
+    assert found.fedwhisk_home == tmp_path / ".fedwhisk"
+    assert found.mongodb_database == "above"
+    assert config.results_folder(found) == tmp_path / "runs"
+    (inside / ".fedwhisk").mkdir()
+    (inside / ".env").write_text("MONGODB_DATABASE=here\n")
+    found = config.load({})
+    assert (found.fedwhisk_home, found.mongodb_database) == (Path(".fedwhisk"), "here")
+    assert config.results_folder(found) == Path("runs")
+
+
+def test_where_no_folder_has_state_it_will_be_made_here(inside) -> None:
+    assert config.load({}) == Settings()
+
+
+def test_the_variable_wins_over_what_is_found(tmp_path, inside) -> None:
+    (tmp_path / ".fedwhisk").mkdir()
+    found = config.load({"FEDWHISK_HOME": "elsewhere"})
+    assert found.fedwhisk_home == Path("elsewhere")
+    assert config.results_folder(found) == Path("runs")
+
+
+def test_paths_in_an_env_file_are_relative_to_its_folder(tmp_path, inside) -> None:
+    (tmp_path / ".env").write_text("FEDWHISK_HOME=.fedwhisk\nDATA_DIR=/data\n")
+    found = config.load({})
+    assert found.fedwhisk_home == tmp_path / ".fedwhisk"
+    assert found.data_dir == Path("/data")
+
+
+def test_what_another_user_has_put_above_is_passed_over(tmp_path, inside, monkeypatch):
+    (tmp_path / ".fedwhisk").mkdir()
+    (tmp_path / ".env").write_text("MONGODB_DATABASE=planted\n")
+    monkeypatch.setattr("os.getuid", lambda: tmp_path.stat().st_uid + 1)
+    monkeypatch.setattr(config, "ROOT", -1)  # tests may run as root
+    assert config.load({}) == Settings()

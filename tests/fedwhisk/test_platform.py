@@ -15,8 +15,8 @@ from fedwhisk.platform import (
     Where,
     _host,
     attached,
-    joined_or_started,
 )
+from fedwhisk.sharing import joined_or_started
 
 
 def test_operators_and_actions_take_an_unset_budget_for_the_same() -> None:
