@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from fedwhisk.config import Settings
 from fedwhisk.deployment import bound, build_actions, require
 from fedwhisk.errors import InputError, OperatorError
 from fedwhisk.platform import Where, budget
+
+if TYPE_CHECKING:
+    from fedwhisk import deploy as deploying
 
 NEEDED = ("apihost", "auth", "mongodb_url", "fed_secret")
 HOW_TO_GET_IT = (
@@ -44,7 +47,7 @@ def deploy(gateway: Gateway = False, on: options.Target = Where.OPENWHISK) -> No
     else:
         build_actions("3.11")
         _wskdeploy(settings, MANIFEST)
-    typer.echo(f"BASE_URL_OW={_base_url(settings, gateway=gateway)}")
+    _tell_url(settings, gateway=gateway)
 
 
 def undeploy(on: options.Target = Where.OPENWHISK) -> None:
@@ -91,23 +94,42 @@ def _checked() -> Settings:
     return settings
 
 
-def _base_url(settings: Settings, *, gateway: bool) -> str:
-    """Return where clients find the actions; make the gateway's paths if wanted.
+def _tell_url(settings: Settings, *, gateway: bool) -> None:
+    """Print where clients find the actions; make the gateway's paths if wanted.
 
     Not by wskdeploy: it writes `https://` before any APIHOST that it is told, also one
     that has a scheme, so that the gateway would call a URL that is none.
+
+    Raises:
+        OperatorError: the host is away; or it makes no paths, and the actions' own URL
+            has been printed.
     """
     from fedwhisk import deploy
-    from fedwhisk.manifest import API_MANIFEST
     from fedwhisk.platform import PACKAGE
 
     try:
         with deploy.Host(settings.apihost, settings.auth) as host:
+            url = f"{host.url}/api/v1/web/{host.namespace()}/{PACKAGE}"
             if gateway:
-                return dict(deploy.create_apis(host, API_MANIFEST)).popitem()[1]
-            return f"{host.url}/api/v1/web/{host.namespace()}/{PACKAGE}"
+                url = _gateway_url(host, url)
     except deploy.DeployError as error:
         raise OperatorError(str(error)) from error
+    typer.echo(f"BASE_URL_OW={url}")
+
+
+def _gateway_url(host: deploying.Host, url: str) -> str:
+    from fedwhisk import deploy
+    from fedwhisk.manifest import API_MANIFEST
+
+    try:
+        return dict(deploy.create_apis(host, API_MANIFEST)).popitem()[1]
+    except deploy.DeployError as error:
+        typer.echo(f"BASE_URL_OW={url}")
+        raise OperatorError(
+            f"--gateway: {host.url} makes no gateway paths, as a host without an API "
+            f"gateway ({error}). The actions are deployed, and the URL above leads to "
+            "them"
+        ) from error
 
 
 def _wskdeploy(settings: Settings, manifest: Path, *command: str) -> None:
