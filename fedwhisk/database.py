@@ -23,11 +23,13 @@ import msgspec
 from fedwhisk import tether
 from fedwhisk.errors import OperatorError
 from fedwhisk.home import write_private
+from fedwhisk.host.addresses import EVERY_ADDRESS, outside_address
 
 CACHE = "64M"
 OPLOG_SECONDS, OPLOG_ENTRIES = "60", "500"
 """Nobody follows changes: a short log of them keeps the disk small."""
 
+LOOPBACK = "127.0.0.1"
 READY_S = 30.0
 STOP_S = 15.0
 HEARD_S, AGAIN_S = 0.1, 4.0
@@ -39,6 +41,7 @@ class _Started(msgspec.Struct, frozen=True):
 
     pid: int
     port: int
+    host: str = LOOPBACK
 
 
 class EmbeddedDatabase:
@@ -46,19 +49,33 @@ class EmbeddedDatabase:
 
     `start` returns at once; `wait` does so when the database answers. Both belong to
     a thread that lives as long as the database shall (see `tether`).
+
+    Args:
+        folder: of its data.
+        log: of what it says.
+        host: the address it listens on: there it has no password.
+        port: where it listens; 0 takes a free one.
     """
 
-    def __init__(self, folder: Path, log: Path) -> None:
+    def __init__(
+        self, folder: Path, log: Path, host: str = LOOPBACK, port: int = 0
+    ) -> None:
         self._folder = folder.absolute()
         self._log = log
         self._record = self._folder.with_name(f"{self._folder.name}.json")
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = 0
+        self._host = host
+        self._port = port
 
     @property
     def url(self) -> str:
-        """Where it can be reached, in MongoDB's notation."""
-        return f"mongodb://127.0.0.1:{self._port}/?directConnection=true"
+        """Where this machine reaches it, in MongoDB's notation."""
+        return _url(_near(self._host), self._port)
+
+    @property
+    def outside_url(self) -> str:
+        """Where other machines reach it, if it listens to them."""
+        return _url(outside_address(self._host), self._port)
 
     @property
     def pid(self) -> int | None:
@@ -69,7 +86,7 @@ class EmbeddedDatabase:
         """Start the process on a free port; one left over is ended first.
 
         Raises:
-            OperatorError: SecantusDB is not installed.
+            OperatorError: SecantusDB is not installed, or cannot listen there.
         """
         if importlib.util.find_spec("secantus") is None:
             raise OperatorError(
@@ -77,13 +94,13 @@ class EmbeddedDatabase:
                 "install it, or set MONGODB_URL"
             )
         self._end_leftover()
-        self._port = free_port()
+        self._port = free_port(self._host, self._port)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a command of our own
                 self._command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        record = _Started(self._process.pid, self._port)
+        record = _Started(self._process.pid, self._port, _near(self._host))
         write_private(self._record, msgspec.json.encode(record))
 
     def wait(self) -> None:
@@ -117,7 +134,7 @@ class EmbeddedDatabase:
             # Its listener sleeps for two seconds on, unless somebody connects. Who does
             # at once keeps the signal from being heard, in three of four tries.
             with suppress(OSError):
-                socket.create_connection(("127.0.0.1", self._port), 1.0).close()
+                socket.create_connection((_near(self._host), self._port), 1.0).close()
         if not self._ends(AGAIN_S):
             self._process.terminate()
         if not self._ends(STOP_S):
@@ -144,7 +161,7 @@ class EmbeddedDatabase:
 
     def _command(self) -> list[str]:
         launcher = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid())]
-        database = [sys.executable, "-m", "secantus", "--host", "127.0.0.1"]
+        database = [sys.executable, "-m", "secantus", "--host", self._host]
         options = {
             "--port": str(self._port),
             "--storage-path": str(self._folder),
@@ -162,7 +179,7 @@ class EmbeddedDatabase:
         except (FileNotFoundError, msgspec.DecodeError):
             return
         # Its number may be somebody else's by now: ask who serves the port.
-        if _serving(left.port) == left.pid:
+        if _serving(left) == left.pid:
             for sent in (signal.SIGTERM, signal.SIGKILL):
                 with suppress(ProcessLookupError):
                     os.kill(left.pid, sent)
@@ -171,12 +188,21 @@ class EmbeddedDatabase:
         self._record.unlink(missing_ok=True)
 
 
-def _serving(port: int) -> int | None:
+def _url(host: str, port: int) -> str:
+    return f"mongodb://{host}:{port}/?directConnection=true"
+
+
+def _near(host: str) -> str:
+    """Return the address by which this machine reaches what listens on another."""
+    return LOOPBACK if host == EVERY_ADDRESS else host
+
+
+def _serving(left: _Started) -> int | None:
     """Return the number of the process whose database listens there, if any."""
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 
-    url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+    url = _url(left.host, left.port)
     client: MongoClient[dict[str, Any]] = MongoClient(
         url, serverSelectionTimeoutMS=500, connectTimeoutMS=500, socketTimeoutMS=2000
     )
@@ -230,10 +256,22 @@ def answers(url: str, *, timeout_s: float) -> bool:
     return True
 
 
-def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
+def free_port(host: str = LOOPBACK, wanted: int = 0) -> int:
+    """Return a port that nobody listens on: the wanted one, or for 0 any.
+
+    Raises:
+        OperatorError: the wanted one is busy, or the address is not this machine's.
+    """
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, wanted))
+        except OSError as error:
+            raise OperatorError(
+                f"the embedded database cannot listen on {host}:{wanted} "
+                f"({error.strerror}); expected an IPv4 address of this machine, and a "
+                "free port"
+            ) from error
         port: int = probe.getsockname()[1]
         return port
 

@@ -7,24 +7,22 @@ with reach(settings, Where.OPENWHISK) as platform: …  # whatever is there
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fedcore.errors import DatabaseUnavailable
 from fedcore.pace import COLD_S, start_spread_s
 from fedwhisk.config import Settings
 from fedwhisk.deployment import bound, build_actions
 from fedwhisk.errors import InputError, OperatorError
 from fedwhisk.home import Home, Running, existing_home, made_home
-from fedwhisk.sharing import joined_or_started
+from fedwhisk.sharing import joined_or_started, say_aside
+from fedwhisk.storing import served_database
 
 if TYPE_CHECKING:
-    from fedcore.store.mongo import MongoDatabase
     from fedwhisk.host import HostServer, HostStats
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -41,8 +39,6 @@ while the same cores run the clients. More would only wait for each other."""
 FEWEST_AT_ONCE, MOST_AT_ONCE = 30, 1000
 PROCESSES_PER_ACTION = 2
 """A call takes 10 ms once a process is warm: more of them only start more slowly."""
-
-DATABASE_S = 5.0
 
 
 class Where(StrEnum):
@@ -72,6 +68,7 @@ class Platform:
         apihost: its REST API, if it is ours, as this machine reaches it.
         outside: the same as other machines reach it, if this process runs it.
         auth: the key of its namespace there, if it is ours.
+        database_url: where other machines reach its embedded database, if they may.
         stats: what its host has done, if it runs in this process.
     """
 
@@ -81,6 +78,7 @@ class Platform:
     apihost: str = ""
     outside: str = ""
     auth: str = field(default="", repr=False)
+    database_url: str = ""
     stats: Callable[[], HostStats] | None = None
 
 
@@ -91,6 +89,7 @@ def embedded(
     port: int = PORT,
     or_any: bool = False,
     address: str = "127.0.0.1",
+    database_at: tuple[str, int] | None = None,
     hazard: Callable[[], float | None] = lambda: None,
 ) -> Iterator[Platform]:
     """Start database and host, deploy the actions; stop all of it at the end.
@@ -100,6 +99,8 @@ def embedded(
         port: where the host shall listen; 0 takes a free one.
         or_any: take a free port if that one is busy.
         address: where it listens; `0.0.0.0` lets clients elsewhere in.
+        database_at: address and port of the embedded database, for actions elsewhere;
+            None keeps it to this machine.
         hazard: what kills its action processes (see `chaos`).
 
     Raises:
@@ -107,24 +108,26 @@ def embedded(
             database cannot be reached, the actions cannot be built.
     """
     home = made_home(settings)
-    with home.held(), _database(settings, home) as (url, words, ready):
+    with home.held(), served_database(settings, home, database_at) as database:
         secret = home.secret(settings)
         build_actions(TARGET)
         limits = HostLimits(home.host, home.key(), budget(settings), address, hazard)
         with _host(limits, port, or_any=or_any) as host:
-            ready()
-            _deploy(settings, host, url, secret)
+            database.ready()
+            _deploy(settings, host, database.url, secret)
             base_url = f"{host.web_url}/{PACKAGE}"
-            own = "" if settings.mongodb_url else url  # another's may hold a password
+            # Another's URL may hold a password.
+            own = "" if settings.mongodb_url else database.url
             running = Running(os.getpid(), base_url, host.url, own)
             with home.announced(running):
                 yield Platform(
                     base_url,
                     secret,
-                    words,
+                    database.words,
                     apihost=host.url,
                     outside=host.outside_url,
                     auth=host.auth,
+                    database_url=database.outside if database_at else "",
                     stats=host.stats,
                 )
 
@@ -154,11 +157,6 @@ def reach(settings: Settings, where: Where, *, new: bool = False) -> Iterator[Pl
             start=lambda: embedded(settings, port=0),
             say=say_aside,
         )
-
-
-def say_aside(line: str) -> None:
-    """Say something beside a command's own output."""
-    sys.stderr.write(f"{line}\n")
 
 
 def attached(settings: Settings) -> Platform | None:
@@ -199,76 +197,6 @@ def base_url(settings: Settings, where: Where) -> str:
     if not found:
         raise InputError(f"{name}: not set, expected the URL of the actions")
     return found.rstrip("/")
-
-
-@contextmanager
-def database(settings: Settings, *, new: bool) -> Iterator[MongoDatabase]:
-    """Yield a deployment's database itself, for what no action does.
-
-    That of MONGODB_URL, else the embedded one, which is started for so long if it is
-    not up.
-
-    Args:
-        settings: the deployment's.
-        new: whether the embedded one may be made where there is no such one.
-
-    Raises:
-        OperatorError: it cannot be reached, or there is nothing to be reached.
-    """
-    from fedcore.store.mongo import MongoDatabase
-
-    if not settings.mongodb_url:
-        _ = made_home(settings) if new else existing_home(settings)
-    with _database_url(settings) as url:
-        opened = MongoDatabase(url, settings.mongodb_database)
-        try:
-            yield opened
-        except DatabaseUnavailable as error:
-            raise OperatorError(error.message) from error
-        finally:
-            opened.close()
-
-
-@contextmanager
-def _database_url(settings: Settings) -> Iterator[str]:
-    home = Home(settings.fedwhisk_home)
-    if not settings.mongodb_url:
-        home.wait_while_starting(say_aside)
-    running = home.running()
-    if running is not None and running.database_url and not settings.mongodb_url:
-        yield running.database_url
-        return
-    with (
-        nullcontext() if settings.mongodb_url else home.held(),
-        _database(settings, home) as (url, _, ready),
-    ):
-        ready()
-        yield url
-
-
-@contextmanager
-def _database(
-    settings: Settings, home: Home
-) -> Iterator[tuple[str, str, Callable[[], None]]]:
-    """Yield the database's URL, its description, and what waits until it answers."""
-    from fedwhisk.database import EmbeddedDatabase, answers
-
-    if settings.mongodb_url:
-
-        def check() -> None:
-            if not answers(settings.mongodb_url, timeout_s=DATABASE_S):
-                raise OperatorError(
-                    f"MONGODB_URL: no database answered in {DATABASE_S:g} s"
-                )
-
-        yield settings.mongodb_url, "the MongoDB of MONGODB_URL", check
-        return
-    database = EmbeddedDatabase(home.database, home.logs / "database.log")
-    try:
-        database.start()
-        yield database.url, f"embedded, in {home.database}", database.wait
-    finally:
-        database.stop()
 
 
 @dataclass(frozen=True)

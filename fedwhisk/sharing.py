@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import TypeVar
@@ -36,3 +37,8 @@ def joined_or_started(
             return found
         with suppress(Taken):  # another process was faster: look again
             return until_the_end.enter_context(start())
+
+
+def say_aside(line: str) -> None:
+    """Say something beside a command's own output."""
+    sys.stderr.write(f"{line}\n")

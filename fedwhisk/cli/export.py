@@ -62,7 +62,7 @@ def export(
 
 def _export_all(name: str, path: Path, on: Where | None) -> None:
     from fedwhisk.archive import writing
-    from fedwhisk.platform import database
+    from fedwhisk.storing import database
 
     with database(_settings(on), new=False) as opened:
         written = writing.write(opened, name, path)
@@ -72,7 +72,7 @@ def _export_all(name: str, path: Path, on: Where | None) -> None:
 def import_all(file: File, on: options.On = None) -> None:
     """Store an experiment that `export --all` wrote, to go on with it here."""
     from fedwhisk.archive import reading
-    from fedwhisk.platform import database
+    from fedwhisk.storing import database
 
     with database(_settings(on), new=True) as opened:
         stored = reading.load(opened, file)

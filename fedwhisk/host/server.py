@@ -13,6 +13,7 @@ from typing import Self
 
 import uvicorn
 
+from fedwhisk.host.addresses import EVERY_ADDRESS, outside_address
 from fedwhisk.host.app import build_app
 from fedwhisk.host.invoke import Hazard
 from fedwhisk.host.services import Services, build_services
@@ -20,8 +21,6 @@ from fedwhisk.host.settings import HostSettings
 from fedwhisk.host.stats import HostStats
 from fedwhisk.host.storage import Storage
 
-EVERY_ADDRESS = "0.0.0.0"  # noqa: S104
-FAR_AWAY = ("192.0.2.1", 9)  # TEST-NET-1 (RFC 5737): nobody's
 KEEP_ALIVE_S = 120
 GRACE_S = 5
 
@@ -111,10 +110,10 @@ class HostServer:
         """Take the port and the folder, so that whatever is wrong shows here."""
         self._socket = listen(self.settings.host, self.settings.port)
         bound, port = self._socket.getsockname()
-        self.url = self.outside_url = f"http://{self.settings.host}:{port}"
+        self.url = f"http://{self.settings.host}:{port}"
         if bound == EVERY_ADDRESS:  # which is none to connect to
             self.url = f"http://127.0.0.1:{port}"
-            self.outside_url = f"http://{own_address()}:{port}"
+        self.outside_url = f"http://{outside_address(self.settings.host)}:{port}"
         try:
             services = build_services(
                 self.settings, Storage(self._home()), self._hazard
@@ -154,16 +153,6 @@ class HostServer:
         if self._temporary:
             self._temporary.cleanup()
         self._socket = self._temporary = self._thread = None
-
-
-def own_address() -> str:
-    """This machine's address on its way to others, else its name; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(FAR_AWAY)
-        except OSError:  # no way leads there
-            return socket.gethostname()
-        return str(probe.getsockname()[0])
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
@@ -10,6 +11,7 @@ from pymongo.write_concern import WriteConcern
 
 from fedwhisk.database import EmbeddedDatabase, answers, free_port
 from fedwhisk.errors import OperatorError
+from fedwhisk.host.addresses import own_address
 from tests.tools import runs, wait_until
 
 PARENT = """
@@ -110,3 +112,30 @@ def test_a_url_that_cannot_be_read_is_refused_without_repeating_it() -> None:
     with pytest.raises(OperatorError, match="MONGODB_URL cannot be used") as refused:
         answers("mongodb://user:hush@host:port:port", timeout_s=0.2)
     assert "hush" not in str(refused.value)
+
+
+def test_it_listens_where_it_is_told_and_nowhere_else(tmp_path) -> None:
+    """All of 127.0.0.0/8 is this machine's on Linux: one stands for a bridge's."""
+    port = free_port("127.0.0.9")
+    place = (tmp_path / "data", tmp_path / "log", "127.0.0.9", port)
+    with EmbeddedDatabase(*place) as running:
+        url = f"mongodb://127.0.0.9:{port}/?directConnection=true"
+        assert (running.url, running.outside_url) == (url, url)
+        assert answers(running.url, timeout_s=5)
+        assert not answers(url.replace("127.0.0.9", "127.0.0.1"), timeout_s=0.2)
+        with pytest.raises(OperatorError, match=f"cannot listen on 127.0.0.9:{port}"):
+            EmbeddedDatabase(tmp_path / "b", tmp_path / "log", *place[2:]).start()
+
+
+def test_where_it_listens_everywhere_others_take_this_machines_address() -> None:
+    everywhere = EmbeddedDatabase(Path("data"), Path("log"), "0.0.0.0", 9)  # noqa: S104
+    assert everywhere.url == "mongodb://127.0.0.1:9/?directConnection=true"
+    assert everywhere.outside_url == (
+        f"mongodb://{own_address()}:9/?directConnection=true"
+    )
+
+
+def test_an_address_of_another_machine_is_refused(tmp_path) -> None:
+    database = EmbeddedDatabase(tmp_path / "data", tmp_path / "log", "203.0.113.9", 9)
+    with pytest.raises(OperatorError, match=r"cannot listen on 203\.0\.113\.9:9"):
+        database.start()

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from fedwhisk.host import HostServer, HostSettings
-from fedwhisk.host.server import CannotListen, PortBusy, own_address
+from fedwhisk.host.addresses import own_address
+from fedwhisk.host.server import CannotListen, PortBusy
 from fedwhisk.host.storage import HomeInUse
 from tests.openwhisk import COUNT, ECHO, SLOW, OpenWhisk, zipped
 from tests.tools import wait_until
@@ -53,7 +54,7 @@ def test_a_host_for_one_address_says_that_one():
 
 def test_a_machine_with_no_way_to_others_says_its_name(monkeypatch):
     nowhere = ("255.255.255.255", 9)  # a broadcast, which a plain socket may not send
-    monkeypatch.setattr("fedwhisk.host.server.FAR_AWAY", nowhere)
+    monkeypatch.setattr("fedwhisk.host.addresses.FAR_AWAY", nowhere)
     assert own_address() == socket.gethostname()
 
 
