@@ -1,11 +1,15 @@
 """One promise, two keepers: every test runs in memory and on the embedded database."""
 
 import threading
+from functools import partial
 from itertools import count
+from typing import Any
 
 import pytest
+from pymongo import MongoClient, monitoring
 
 from fedcore.errors import DatabaseUnavailable
+from fedcore.store import mongo
 from fedcore.store.memory import MemoryDatabase
 from fedcore.store.mongo import MongoDatabase
 from fedwhisk.database import EmbeddedDatabase
@@ -29,6 +33,30 @@ def database(request):
     found.prepare()
     yield found
     found.close()
+
+
+def test_reads_see_only_what_no_failover_can_undo(server, monkeypatch) -> None:
+    sent: list[Any] = []
+
+    class Listener(monitoring.CommandListener):
+        def started(self, event):
+            sent.append(event.command)
+
+        def succeeded(self, event):
+            pass
+
+        def failed(self, event):
+            pass
+
+    listening = partial(MongoClient, event_listeners=[Listener()])
+    monkeypatch.setattr(mongo, "MongoClient", listening)
+    database = MongoDatabase(server, next(names))
+    database.insert("experiments", {"_id": "e", "name": "e", "state": "running"})
+    assert database.find("experiments", {"_id": "e"})[0]["state"] == "running"
+    assert database.count("experiments", {}) == 1
+    database.close()
+    reads = [each for each in sent if {"find", "aggregate"} & each.keys()]
+    assert [each["readConcern"] for each in reads] == [{"level": "majority"}] * 2
 
 
 def test_a_key_is_taken_once(database) -> None:

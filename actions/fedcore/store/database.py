@@ -32,7 +32,7 @@ class Database(Protocol):
     """A keeper of documents. Every method raises DatabaseUnavailable if it is away.
 
     Implementations MUST make each call atomic, and MUST have made a write durable
-    when they return.
+    when they return. A read MUST NOT return what a failover can still undo.
     """
 
     def prepare(self) -> None:

@@ -1,7 +1,9 @@
 """MongoDB, or whatever speaks its wire protocol, as the database.
 
 Writes wait for a majority and the journal: an acknowledged update survives the loss
-of the database's process. Calls are bounded in time, because an action is.
+of the database's process. Reads see only what a majority has, because a failover can
+undo the rest: what is removed after a read of `closed` must stay closed. Calls are
+bounded in time, because an action is.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pymongo.errors import (
     InvalidURI,
     PyMongoError,
 )
+from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from fedcore.documents import Change, Document, Where
@@ -98,7 +101,9 @@ class MongoDatabase:
             ) from None
         self._client = client
         self._database = client.get_database(
-            name, write_concern=WriteConcern(w="majority", j=True)
+            name,
+            read_concern=ReadConcern("majority"),
+            write_concern=WriteConcern(w="majority", j=True),
         )
 
     def close(self) -> None:
