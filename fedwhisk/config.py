@@ -17,7 +17,7 @@ from typing import Any
 from dotenv import dotenv_values
 
 from fedclient.environment import KNOWN as CLIENT_VARIABLES
-from fedcore.tokens import MIN_SECRET_BYTES
+from fedcore.tokens import secret_fault
 from fedwhisk.errors import InputError
 
 FOLDER = ".fedwhisk"
@@ -153,12 +153,8 @@ def _check(values: Mapping[str, str]) -> None:
             found = "something else" if name in secret else repr(values[name])
             raise InputError(f"{name.upper()}: found {found}, expected {expected}")
     for name in ("fed_secret", "fed_secret_previous"):
-        length = len(values.get(name, "").encode())
-        if name in values and length < MIN_SECRET_BYTES:
-            raise InputError(
-                f"{name.upper()}: found {length} bytes, expected at least "
-                f"{MIN_SECRET_BYTES}"
-            )
+        if name in values and (fault := secret_fault(values[name])):
+            raise InputError(f"{name.upper()}: {fault}")
 
 
 def _typed(name: str, value: str) -> Any:

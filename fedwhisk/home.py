@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 from filelock import Timeout
 
+from fedcore.tokens import secret_fault
 from fedwhisk.config import FOLDER, Settings
 from fedwhisk.errors import InputError, OperatorError
 from fedwhisk.locks import is_locked, locked
@@ -127,13 +128,20 @@ class Home:
             self._running_file.unlink(missing_ok=True)
 
     def secret(self, settings: Settings) -> bytes:
-        """Return the deployment's secret: the one that is set, or the home's own."""
+        """Return the deployment's secret: the one that is set, or the home's own.
+
+        Raises:
+            OperatorError: the home's file holds no good secret.
+        """
         if settings.fed_secret:
             return settings.fed_secret.encode()
         file = self.path / "secret"
         if not file.exists():
             write_private(file, secrets.token_hex(SECRET_BYTES).encode())
-        return file.read_bytes().strip()
+        found = file.read_text().strip()
+        if fault := secret_fault(found):
+            raise OperatorError(f"{file}: {fault}")
+        return found.encode()
 
     def key(self) -> str:
         """Return the key of the host's namespace, which is the home's own.

@@ -18,6 +18,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 MIN_SECRET_BYTES = 32
+MIN_DISTINCT_BYTES = 8
+"""Of a secret. 64 random hexadecimal digits have fewer once in 10^18 times."""
+
 LONGEST_TOKEN = 200
 """Characters; ours have less than 70."""
 
@@ -27,6 +30,19 @@ class Enrolment(StrEnum):
 
     OPEN = "open"  # any name: its holders trust each other
     NAMED = "named"  # the one name that it was made for
+
+
+def secret_fault(secret: str) -> str | None:
+    """Return what is wrong with a secret, without any of it; None if it will do."""
+    found = secret.encode()
+    if len(found) < MIN_SECRET_BYTES:
+        return f"found {len(found)} bytes, expected at least {MIN_SECRET_BYTES}"
+    if (distinct := len(set(found))) < MIN_DISTINCT_BYTES:
+        return (
+            f"found {distinct} distinct bytes, expected at least {MIN_DISTINCT_BYTES}; "
+            "`openssl rand -hex 32` makes a secret"
+        )
+    return None
 
 
 def key_id(secret: bytes) -> str:

@@ -26,11 +26,12 @@ from tests.e2e.conftest import Machine
 DOCKERFILE = (PROJECT / "aws" / "Dockerfile").read_text()
 REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
 IMAGE = f"{REGISTRY}/fedwhisk:0.1.0"
+SECRET = "0123456789abcdef" * 2
 SETTINGS = Settings(
     # With a digest osls need not ask the registry for it.
     aws_image=f"{REGISTRY}/fedwhisk@sha256:{'0' * 64}",
     mongodb_url="mongodb+srv://u:p@example.mongodb.net/",
-    fed_secret="s" * 32,
+    fed_secret=SECRET,
 )
 
 
@@ -199,7 +200,7 @@ def test_deploying_builds_pushes_and_makes_the_stack(machine) -> None:
     assert build.startswith("docker build --platform linux/amd64 --provenance=false ")
     assert f"-f aws/Dockerfile -t {IMAGE} . [{PROJECT.name}]" in build
     assert push.startswith(f"docker push {IMAGE} ")
-    assert deploy == f"osls deploy --region eu-central-1 [aws] secret={'s' * 32}"
+    assert deploy == f"osls deploy --region eu-central-1 [aws] secret={SECRET}"
 
 
 def test_undeploying_removes_the_stack(machine) -> None:

@@ -29,7 +29,7 @@ def values(tmp_path_factory) -> Iterator[dict[str, str]]:
         yield {
             "MONGODB_URL": database.url,
             "MONGODB_DATABASE": "fedwhisk",
-            "FED_SECRET": "s" * 32,
+            "FED_SECRET": "0123456789abcdef" * 2,
             "FED_SECRET_PREVIOUS": "",
             "CALLS_PER_MINUTE": "60",
             "ACTIONS_TARGET": TARGET,

@@ -11,6 +11,18 @@ from fedcore.tokens import Enrolment
 OLD, NEW = b"o" * 32, b"n" * 32
 
 
+@pytest.mark.parametrize("secret", ["s" * 64, "ab" * 16, "0123456" * 8])
+def test_a_secret_of_few_distinct_bytes_is_refused_unsaid(secret) -> None:
+    fault = tokens.secret_fault(secret)
+    assert fault and "distinct bytes, expected at least 8" in fault
+    assert secret[:7] not in fault
+
+
+@given(st.binary(min_size=32, max_size=32).filter(lambda made: len(set(made)) > 24))
+def test_a_secret_of_random_bytes_in_hexadecimal_is_taken(made) -> None:
+    assert tokens.secret_fault(made.hex()) is None
+
+
 def test_tokens_of_different_purposes_never_match() -> None:
     made = [
         tokens.operator_token(NEW),

@@ -10,7 +10,7 @@ from fedwhisk.errors import InputError
 
 NO_FILE = Path("/nonexistent/.env")
 TEMPLATE = Path(__file__).parents[2] / ".env.template"
-SECRET = "s" * 32
+SECRET = "0123456789abcdef" * 2
 
 
 def test_nothing_set_means_the_embedded_platform() -> None:
@@ -59,6 +59,7 @@ def test_a_clients_own_settings_are_known() -> None:
         ("CALLS_PER_MINUTE", "-1"),
         ("AUTH", "key"),
         ("FED_SECRET", "short"),
+        ("FED_SECRET", "s" * 32),
         ("FED_SECRET_PREVIOUS", "short"),
     ],
 )

@@ -36,8 +36,15 @@ def test_a_secret_is_made_once_and_for_this_user_alone(tmp_path) -> None:
 
 def test_a_secret_that_is_set_is_not_stored(tmp_path) -> None:
     home = Home(tmp_path)
-    assert home.secret(Settings(fed_secret="s" * 32)) == b"s" * 32
+    assert home.secret(Settings(fed_secret="set")) == b"set"
     assert not (tmp_path / "secret").exists()
+
+
+def test_a_home_with_a_weak_secret_is_not_used(tmp_path) -> None:
+    (tmp_path / "secret").write_text("z" * 64)
+    with pytest.raises(OperatorError, match="found 1 distinct bytes") as refused:
+        Home(tmp_path).secret(Settings())
+    assert "zz" not in str(refused.value)
 
 
 def test_a_key_is_a_homes_own_and_for_this_user_alone(tmp_path) -> None:

@@ -145,6 +145,18 @@ def test_a_stranger_cannot_tell_which_experiments_there_are(deployed, subtests) 
             assert known == unknown
 
 
+@pytest.mark.parametrize("name", ["FED_SECRET", "FED_SECRET_PREVIOUS"])
+def test_an_action_with_a_weak_secret_lets_nobody_in(
+    deployed, monkeypatch, name
+) -> None:
+    monkeypatch.setitem(BOUND, name, "q" * 32)
+    answer = deployed.call("status", {"experiment": "exp"}, None)
+    assert answer["statusCode"] == 500
+    message = answer["body"]["error"]["message"]
+    assert message.startswith(f"{name}: found 1 distinct bytes")
+    assert "qq" not in message
+
+
 @pytest.mark.parametrize("name", ["FED_SECRET", "FED_SECRET_PREVIOUS", "MONGODB_URL"])
 def test_an_action_without_a_bound_parameter_lets_nobody_bring_it(
     deployed, monkeypatch, name

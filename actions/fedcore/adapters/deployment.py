@@ -13,7 +13,7 @@ from fedcore.errors import FedError
 from fedcore.services import Services
 from fedcore.store.mongo import MongoDatabase
 from fedcore.store.store import Store
-from fedcore.tokens import MIN_SECRET_BYTES
+from fedcore.tokens import secret_fault
 
 
 class Misconfigured(FedError):
@@ -63,11 +63,8 @@ def read(
         if name not in bound:
             raise Misconfigured(f"{name}: not set in this deployment")
     for name in ("FED_SECRET", "FED_SECRET_PREVIOUS"):
-        length = len(bound.get(name, "").encode())
-        if name in bound and length < MIN_SECRET_BYTES:
-            raise Misconfigured(
-                f"{name}: found {length} bytes, expected at least {MIN_SECRET_BYTES}"
-            )
+        if name in bound and (fault := secret_fault(bound[name])):
+            raise Misconfigured(f"{name}: {fault}")
     deployment = Deployment(**bound)
     _calls_per_minute(deployment)
     return deployment
