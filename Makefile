@@ -54,9 +54,16 @@ lint: install  ## formatting, lint, layers, types
 	$(RUN) lint-imports --no-logo
 	$(RUN) mypy
 
+# Pure tests start no process and connect to nothing (tests/conftest.py).
+PURE := tests/client_image tests/fedcore tests/fedwhisk tests/pace tests/security \
+	tests/wsk_manifests $(wildcard tests/test_*.py)
+
+check: lint  ## lint, types and pure tests: a minute
+	$(RUN) pytest $(PURE) -m pure -n 2 --dist worksteal $(ARGS)
+
 # Three at a time: end-to-end tests mostly wait.
-test: lint  ## lint, types and all tests but those on a cluster
-	$(RUN) pytest -m "not cluster" -n 3 --dist worksteal $(ARGS)
+test: check  ## all tests but those on a cluster, after `make check`
+	$(RUN) pytest -m "not cluster and not pure" -n 3 --dist worksteal $(ARGS)
 
 soak: install  ## the long versions of the simulation: an hour, and every small world
 	SOAK=1 $(RUN) pytest tests/simulation -n logical --dist worksteal \
@@ -90,4 +97,4 @@ audit: .cache/tools/pip-audit  ## known vulnerabilities of what uv.lock pins (as
 clean:  ## remove what was built and the embedded platform's state
 	rm -rf build .fedwhisk runs .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install run soak actions deploy undeploy function deploy-aws undeploy-aws lint test test-cluster conformance bench bench-stock fuzz audit clean
+.PHONY: help install run soak actions deploy undeploy function deploy-aws undeploy-aws lint check test test-cluster conformance bench bench-stock fuzz audit clean

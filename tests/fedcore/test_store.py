@@ -14,6 +14,8 @@ from fedcore.store.memory import MemoryDatabase
 from fedcore.store.mongo import MongoDatabase
 from fedwhisk.database import EmbeddedDatabase
 
+pytestmark = pytest.mark.e2e
+
 names = (f"contract{number}" for number in count())
 
 

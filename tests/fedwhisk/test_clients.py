@@ -107,6 +107,7 @@ def test_without_a_kubeconfig_there_is_no_cluster(
         connect("fl-clients", None, None)
 
 
+@pytest.mark.e2e
 def test_a_cluster_that_is_away_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

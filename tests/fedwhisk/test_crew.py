@@ -16,6 +16,8 @@ from fedwhisk.crew import Crew
 from fedwhisk.errors import OperatorError
 from fedwhisk.home import Home
 
+pytestmark = pytest.mark.e2e
+
 HOLD = """
 import sys, time
 from pathlib import Path

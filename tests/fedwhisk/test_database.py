@@ -14,6 +14,8 @@ from fedwhisk.errors import OperatorError
 from fedwhisk.host.addresses import own_address
 from tests.tools import runs, wait_until
 
+pytestmark = pytest.mark.e2e
+
 PARENT = """
 import sys, time
 from pathlib import Path

@@ -17,6 +17,8 @@ from fedwhisk.host import HostServer, HostSettings
 from fedwhisk.plan import read_manifest
 from fedwhisk.variables import Filler
 
+pytestmark = pytest.mark.e2e
+
 MANIFEST = """
 packages:
   p:

@@ -6,6 +6,8 @@ import pytest
 from fedwhisk.guests import guest, last_to_leave
 from fedwhisk.home import Home
 
+pytestmark = pytest.mark.e2e
+
 GUEST = """
 import sys
 from pathlib import Path

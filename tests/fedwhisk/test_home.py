@@ -10,6 +10,8 @@ from fedwhisk.config import Settings
 from fedwhisk.errors import OperatorError
 from fedwhisk.home import Home, Running
 
+pytestmark = pytest.mark.e2e
+
 HOLD = """
 import sys, time
 from pathlib import Path

@@ -7,6 +7,8 @@ from filelock import Timeout
 
 from fedwhisk.locks import file_lock, is_locked, locked
 
+pytestmark = pytest.mark.e2e
+
 HOLD = """
 import sys, time
 from pathlib import Path

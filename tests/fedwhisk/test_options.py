@@ -84,6 +84,7 @@ def test_every_option_has_help(command) -> None:
     assert all(len(line.strip().split("  ")) > 1 for line in offered), done.output
 
 
+@pytest.mark.e2e
 def test_help_needs_neither_torch_nor_a_database_driver() -> None:
     code = (
         "import sys, fedwhisk.cli;"

@@ -18,6 +18,8 @@ from fedwhisk.platform import (
 )
 from fedwhisk.sharing import joined_or_started
 
+pytestmark = pytest.mark.e2e
+
 
 def test_operators_and_actions_take_an_unset_budget_for_the_same() -> None:
     assert BUDGETS[Where.OPENWHISK] == deployment.OPENWHISK_CALLS_PER_MINUTE

@@ -16,6 +16,8 @@ from fedwhisk.pool import ClientPool
 from fedwhisk.pool_messages import Start
 from tests.tools import wait_until
 
+pytestmark = pytest.mark.e2e
+
 STOP = {"kind": "stop", "reason": "finished"}
 WAIT = {"kind": "wait", "retry_after": 600}
 INITIALISE = {"kind": "initialise"}

@@ -6,6 +6,8 @@ import pytest
 
 from tests.security.poisoning import DEFENCES, HOSTILE, ROUNDS, Federation
 
+pytestmark = pytest.mark.e2e
+
 IMAGES = 2_000
 HARM = "step x -10"
 """The attack that does most harm here: it passes for an update in every way but one."""
