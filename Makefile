@@ -65,6 +65,9 @@ check: lint  ## lint, types and pure tests: a minute
 test: check  ## all tests but those on a cluster, after `make check`
 	$(RUN) pytest -m "not cluster and not pure" -n 3 --dist worksteal $(ARGS)
 
+simulation: install  ## the larger worlds of the simulation: five minutes
+	SOAK=ci $(RUN) pytest tests/simulation -n logical --dist worksteal $(ARGS)
+
 soak: install  ## the long versions of the simulation: an hour, and every small world
 	SOAK=1 $(RUN) pytest tests/simulation -n logical --dist worksteal \
 		--log-level=INFO -rP $(ARGS)
@@ -97,4 +100,4 @@ audit: .cache/tools/pip-audit  ## known vulnerabilities of what uv.lock pins (as
 clean:  ## remove what was built and the embedded platform's state
 	rm -rf build .fedwhisk runs .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install run soak actions deploy undeploy function deploy-aws undeploy-aws lint check test test-cluster conformance bench bench-stock fuzz audit clean
+.PHONY: help install run soak actions deploy undeploy function deploy-aws undeploy-aws lint check test simulation test-cluster conformance bench bench-stock fuzz audit clean
