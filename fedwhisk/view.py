@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from fedcore import weights
 from fedcore.messages import Listing, LiveReport, Report, RoundReport
 from fedcore.settings import ExperimentSettings
 from fedwhisk.members import age
@@ -104,6 +105,7 @@ def _events(report: Report) -> Iterator[str]:
         yield f"{report.enrolled} of {report.settings.clients} clients enrolled"
     for each in report.rounds:
         yield from _refusals(report, each)
+        yield from _caps(report, each)
         yield (
             f"round {each.round} closed: {each.updates} updates, "
             f"{each.examples} examples, {each.seconds:.1f} s"
@@ -126,6 +128,13 @@ def _refusals(report: Report, of: RoundReport | LiveReport) -> Iterator[str]:
         yield f"round {of.round}: the update of client {index}{name} refused: {reason}"
 
 
+def _caps(report: Report, of: RoundReport) -> Iterator[str]:
+    """Say in a line whose updates count less in a round than they claim."""
+    if of.capped:
+        names = {str(each.index): each.name for each in report.clients}
+        yield f"round {of.round}: {weights.in_words(of.capped, names)}"
+
+
 def picture(report: Report, chaos: Mapping[str, int] = NO_FAULTS) -> Group:
     """Return the live view of an experiment."""
     line = Text(f"{report.state}   ", style="bold")
@@ -143,8 +152,11 @@ def still(report: Report) -> Group:
     return Group(line, Text(_progress(report)), *_recent(report))
 
 
-def _recent(report: Report) -> list[Table]:
-    return [rounds_table(report.rounds[-RECENT:])] if report.rounds else []
+def _recent(report: Report) -> list[Table | Text]:
+    if not report.rounds:
+        return []
+    lines = [Text(line) for line in _caps(report, report.rounds[-1])]
+    return [rounds_table(report.rounds[-RECENT:]), *lines]
 
 
 def _headline(report: Report) -> str:
@@ -248,6 +260,10 @@ def show_summary(console: Console, outcome: Outcome) -> None:
         cold, cost = sum(totals.cold_starts.values()), sum(totals.gb_s.values())
         words = f"{runs} activations, {cold} of them cold, {cost:.2f} GB-s"
         lines.append(("compute", words))
+    rounds = sum(bool(each.capped) for each in outcome.report.rounds)
+    if rounds:
+        words = f"updates counted less than they claimed in {rounds} of the rounds"
+        lines.append(("weights", f"{words} (max_weight)"))
     if totals.chaos:
         lines.append(("chaos", counted(totals.chaos)))
     lines.append(("results", f"{outcome.folder}/"))

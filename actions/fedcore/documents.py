@@ -166,6 +166,13 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     received: float
 
 
+class Capped(msgspec.Struct, frozen=True, kw_only=True):
+    """An update that counts less than the examples that it claims (`max_weight`)."""
+
+    claimed: int
+    counted: int
+
+
 class EvaluationState(msgspec.Struct, frozen=True, kw_only=True):
     """The scoring of a version: tried up to three times, the first result stays.
 
@@ -184,7 +191,13 @@ class EvaluationState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoundRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The history of a closed round. `quorum_s`: seconds until its quorum was in."""
+    """The history of a closed round.
+
+    Attributes:
+        examples: how many its updates count, all together.
+        capped: the updates that claimed more than they count, by client index.
+        quorum_s: seconds until its quorum was in.
+    """
 
     number: int
     opened: float
@@ -195,6 +208,7 @@ class RoundRecord(msgspec.Struct, frozen=True, kw_only=True):
     refused: dict[str, str] = {}
     late: list[int] = []
     examples: int = 0
+    capped: dict[str, Capped] = {}
     metrics: dict[str, float] = {}
     distances: dict[str, float] = {}
     quorum_s: float = 0.0

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from fedcore.documents import Capped
 from fedcore.settings import ExperimentSettings
 
 PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]*\Z"
@@ -341,7 +342,8 @@ class LiveReport(Answer, frozen=True):
 class RoundReport(Answer, frozen=True):
     """A closed round, for `Report`.
 
-    `metrics` are means weighted by examples; `distances` as in `LiveRound`.
+    `metrics` are means weighted by examples; `examples` and `capped` are as in
+    `RoundRecord`, `distances` as in `LiveRound`.
     """
 
     round: int
@@ -358,6 +360,7 @@ class RoundReport(Answer, frozen=True):
     late: list[int]
     refused: dict[str, str]
     distances: dict[str, float] = {}
+    capped: dict[str, Capped] = {}
 
 
 class ClientReport(Answer, frozen=True):

@@ -66,6 +66,8 @@ class ExperimentSettings(
             it over.
         max_parameters: largest model accepted, in values.
         max_examples: largest number of training examples one update may claim.
+        max_weight: an update's examples count at most this many times the median of
+            its round's claims; 0 means no bound.
         max_norm: largest L2 distance of an update from the version that it was
             trained from; 0 means no bound.
         norm_action: what becomes of a larger one: `refuse` it, or `clip` it to the
@@ -103,6 +105,7 @@ class ExperimentSettings(
     claim_s: float = 60.0
     max_parameters: int = 20_000_000
     max_examples: int = 10_000_000
+    max_weight: float = 3.0
     max_norm: float = 0.0
     norm_action: str = "refuse"
     strategy: str = "fedavg"
@@ -155,6 +158,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "claim_s": (1, 3_600),
     "max_parameters": (1, 1_000_000_000),
     "max_examples": (1, 10**12),
+    "max_weight": (0, 1_000_000),
     "max_norm": (0, 1e30),
     "byzantine": (0, 10_000),
     "krum_keep": (1, 10_000),
@@ -214,6 +218,11 @@ def _check_shares(settings: ExperimentSettings) -> None:
     if not 0 < settings.quorum <= 1:
         raise InvalidSettings(
             f"settings.quorum: found {settings.quorum}, expected above 0, at most 1"
+        )
+    if 0 < settings.max_weight < 1:
+        raise InvalidSettings(
+            f"settings.max_weight: found {settings.max_weight}, expected 0 (no bound), "
+            "or at least 1"
         )
     if not 0 <= settings.trim < 0.5:
         raise InvalidSettings(
@@ -298,8 +307,17 @@ def _check_counts(settings: ExperimentSettings) -> None:
         )
 
 
+MOST_COMPARED = 1_000
+"""Updates that Krum compares pair by pair: their distances fill 4 MB a chunk."""
+
+
 def _check_krum(settings: ExperimentSettings) -> None:
     """Krum withstands f hostile updates among at least 2 f + 3."""
+    if settings.per_round > MOST_COMPARED:
+        raise InvalidSettings(
+            f"settings.per_round: found {settings.per_round}, expected at most "
+            f"{MOST_COMPARED} with krum, which compares all pairs"
+        )
     fewest = settings.quorum_of(settings.per_round)
     needed = 2 * settings.byzantine + 3
     if fewest < needed:

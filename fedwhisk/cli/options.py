@@ -80,6 +80,11 @@ SETTINGS: dict[str, Any] = {
             "How updates become a model: fedavg, median, trimmed_mean or krum.",
         ),
         (
+            "max_weight",
+            "An update's examples count at most this many times the median claim; 0: "
+            "no bound.",
+        ),
+        (
             "deadline_s",
             "Seconds a round may last before quorum suffices.",
             "--deadline",

@@ -220,6 +220,10 @@ def test_plain_averaging_gives_the_bytes_that_it_always_gave() -> None:
             {"strategy": "krum", "krum_keep": 8},
             "krum_keep: found 8, expected at most 7",
         ),
+        (
+            {"strategy": "krum", "clients": 1001, "per_round": 1001},
+            "per_round: found 1001, expected at most 1000 with krum",
+        ),
         ({"trim": 0.5}, "trim: found 0.5, expected 0 to below 0.5"),
         ({"trim": float("nan")}, "trim: found nan"),
         ({"norm_action": "drop"}, "norm_action: found 'drop', expected refuse or clip"),

@@ -25,6 +25,8 @@ def test_the_defaults_are_the_standard_experiment() -> None:
         ({"clients": 5, "over_select": 1}, r"found 11, .* say --per-round 4 "),
         ({"clients": 5, "over_select": 5}, r"start the training$"),
         ({"rounds": 0}, r"rounds: found 0, expected 1 to 1,000,000$"),
+        ({"max_weight": 0.5}, r"max_weight: found 0\.5, expected 0 \(no bound\), or"),
+        ({"max_weight": float("nan")}, "max_weight: found nan, expected 0 to"),
         ({"max_norm": -1}, r"max_norm: found -1\.0, expected 0 to 1e\+30$"),
         ({"lr": -0.1}, r"lr: found -0.1"),
         ({"lr": 0.0}, r"lr: found 0.0, expected above 0"),

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from fedcore.documents import Capped
 from fedwhisk.members import clients_table
 from fedwhisk.results import Outcome, Totals
 from fedwhisk.view import PlainView, picture, show_summary, still, time_left
@@ -149,6 +150,29 @@ def test_a_refusal_that_nobody_saw_live_is_told_from_the_record(console) -> None
     assert said(console).splitlines()[0] == (
         "round 0: the update of client 7 refused: too long"
     )
+
+
+CAPPED = {"1": Capped(claimed=10_000_000, counted=960)}
+CAP = (
+    "round 1: 1 counted less than claimed (max_weight): client 1 (c1) 960 of "
+    "10,000,000 examples"
+)
+
+
+def test_a_capped_update_is_told_whose_and_by_how_much(console) -> None:
+    here = report(closed(0), closed(1, capped=CAPPED), clients=[member(1)])
+    PlainView(console).show(here)
+    assert CAP in said(console).splitlines()
+    for shape in (picture, still):
+        assert CAP in " ".join(shown(console, shape(here)).split())
+
+
+def test_the_summary_counts_the_rounds_with_capped_updates(console) -> None:
+    for capped in ({}, CAPPED):
+        here = report(closed(0), closed(1, capped=capped))
+        show_summary(console, Outcome(here, Totals(), Path("runs"), None))
+        line = "  weights  updates counted less than they claimed in 1 of the rounds"
+        assert (line in said(console)) is bool(capped)
 
 
 def test_the_picture_counts_the_refused(console) -> None:

@@ -24,6 +24,7 @@ from fedcore.messages import Advanced, AdvanceRound
 from fedcore.services import Services
 from fedcore.settings import ExperimentSettings
 from fedcore.store.store import Store
+from fedcore.weights import counted
 
 LOG = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class _Work:
         """
         present = self._store.published_chunks(self._experiment, self._number)
         left = [each for each in self._parts.numbers if each not in present]
-        weights: Weights = [update.examples for update in self._updates]
+        weights: Weights = counted(self._settings, self._updates)
         if left and self._settings.measures:
             measured = self._store.measured_chunks(self._experiment)
             for each in self._parts.numbers:

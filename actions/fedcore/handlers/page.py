@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from fedcore import weights
 from fedcore.messages import Report, RoundReport
 
 STYLE = """
@@ -29,7 +30,7 @@ def render(report: Report) -> str:
         f"<title>{escape(report.experiment)}</title><style>{STYLE}</style>"
         f"<h1>{escape(report.experiment)}</h1>"
         f"<p class=state>{_headline(report)}</p>{_progress(report)}"
-        f"<h2>Rounds</h2>{_rounds(report.rounds)}<h2>Clients</h2>{_clients(report)}"
+        f"<h2>Rounds</h2>{_rounds(report.rounds)}{_caps(report)}<h2>Clients</h2>{_clients(report)}"
     )
 
 
@@ -57,6 +58,17 @@ def _progress(report: Report) -> str:
 def _rounds(rounds: Iterable[RoundReport]) -> str:
     head = ("round", "updates", "examples", "seconds", "accuracy", "loss", "late")
     return _table(head, (_round(each) for each in rounds))
+
+
+def _caps(report: Report) -> str:
+    """Say whose updates count less than they claim in the last closed round."""
+    names = {str(client.index): client.name for client in report.clients}
+    lines = (
+        f"round {each.round}: {weights.in_words(each.capped, names)}"
+        for each in report.rounds[-1:]
+        if each.capped
+    )
+    return "".join(f"<p>{escape(line)}</p>" for line in lines)
 
 
 def _round(each: RoundReport) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from fedcore.rules import Event
 from fedcore.services import Services
 from fedcore.settings import ExperimentSettings
 from fedcore.store.store import RECENT_ROUNDS
+from fedcore.weights import capped, counted
 
 
 def handle(request: AdvanceRound, caller: Caller, services: Services) -> Advanced:
@@ -140,6 +141,7 @@ def _record(
     experiment: Experiment, updates: Sequence[Update], now: float
 ) -> RoundRecord:
     live = experiment.live
+    counts = counted(experiment.settings, updates)
     return RoundRecord(
         number=live.number,
         opened=live.opened,
@@ -150,8 +152,9 @@ def _record(
         refused=live.refused,
         late=live.late,
         distances=live.distances,
-        examples=sum(update.examples for update in updates),
-        metrics=mean_metrics(updates),
+        examples=sum(counts),
+        capped=capped(experiment.settings, updates),
+        metrics=mean_metrics(updates, counts),
         quorum_s=_quorum_s(live, updates),
     )
 
@@ -162,20 +165,22 @@ def _quorum_s(live: LiveRound, updates: Sequence[Update]) -> float:
     return enough[-1] - live.opened if enough else 0.0
 
 
-def mean_metrics(updates: Sequence[Update]) -> dict[str, float]:
-    """Average each metric over the updates that report it, weighted by examples.
+def mean_metrics(updates: Sequence[Update], counts: Sequence[int]) -> dict[str, float]:
+    """Average each metric over the updates that report it, weighted by `counts`.
 
     Whatever clients claim, the means are finite: JSON knows no infinity.
     """
     names = sorted({name for update in updates for name in update.metrics})
     means = {}
     for name in names:
-        reporting = [update for update in updates if name in update.metrics]
-        weight = sum(update.examples for update in reporting)
+        reporting = [
+            (update.metrics[name], count)
+            for update, count in zip(updates, counts, strict=True)
+            if name in update.metrics
+        ]
+        weight = sum(count for _, count in reporting)
         # Shares first: a product of two large claims would overflow, a mean does not.
-        mean = sum(
-            update.metrics[name] * (update.examples / weight) for update in reporting
-        )
+        mean = sum(value * (count / weight) for value, count in reporting)
         means[name] = min(max(mean, -sys.float_info.max), sys.float_info.max)
     return means
 

@@ -131,6 +131,7 @@ def _round(record: RoundRecord) -> RoundReport:
         late=record.late,
         refused=record.refused,
         distances=record.distances,
+        capped=record.capped,
     )
 
 
