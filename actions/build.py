@@ -186,9 +186,10 @@ def _wheels(target: Target, folder: Path, group: str) -> Path:
 
 
 def _uv(*arguments: str) -> None:
-    uv = shutil.which("uv") or shutil.which(str(PROJECT / ".uv" / "bin" / "uv"))
+    beside = [PROJECT / ".uv" / "bin" / "uv", Path(sys.executable).with_name("uv")]
+    uv = shutil.which("uv") or next(filter(None, map(shutil.which, beside)), None)
     if uv is None:
-        raise BuildError("uv is not on PATH: run `make actions`, or install uv")
+        raise BuildError("uv is not on PATH: run `make actions`, or `pip install uv`")
     command = [uv, *arguments]
     done = subprocess.run(  # noqa: S603 - our own arguments
         command, cwd=PROJECT, capture_output=True, text=True, check=False

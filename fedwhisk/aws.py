@@ -14,7 +14,7 @@ from pathlib import Path
 from fedwhisk.config import Settings
 from fedwhisk.deployment import bound, build_function, require
 from fedwhisk.errors import OperatorError
-from fedwhisk.platform import PROJECT
+from fedwhisk.project import PROJECT
 
 FOLDER = PROJECT / "aws"
 NEEDED = ("aws_image", "mongodb_url", "fed_secret")

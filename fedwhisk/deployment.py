@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError
+from fedwhisk.project import builder
 
 
 def require(settings: Settings, *names: str) -> None:
@@ -27,30 +28,25 @@ def build_actions(target: str) -> None:
     Raises:
         OperatorError: they cannot be built.
     """
-    from actions.build import build
 
     def say() -> None:
         sys.stderr.write("building the actions, which takes a few seconds once\n")
 
     with _told("actions"):
-        build(target, on_work=say)
+        builder().build(target, on_work=say)
 
 
 def build_function(target: str) -> None:
     """Bring the folder of the AWS Lambda function up to date; raises likewise."""
-    from actions.build import build_function
-
     with _told("function"):
-        build_function(target)
+        builder().build_function(target)
 
 
 @contextmanager
 def _told(what: str) -> Iterator[None]:
-    from actions.build import BuildError
-
     try:
         yield
-    except BuildError as error:
+    except (builder().BuildError, OSError) as error:
         raise OperatorError(f"the {what} cannot be built: {error}") from error
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import yaml
 
-MANIFESTS = Path(__file__).resolve().parents[1] / "wsk_manifests"
+from fedwhisk.project import MANIFESTS
+
 API_MANIFEST = MANIFESTS / "apis.yaml"
 IMAGE_MANIFEST = MANIFESTS / "image.yaml"
 ALARM_MANIFEST = MANIFESTS / "alarms.yaml"

@@ -19,14 +19,14 @@ from fedwhisk.config import Settings
 from fedwhisk.deployment import bound, build_actions
 from fedwhisk.errors import InputError, OperatorError
 from fedwhisk.home import Home, Running, existing_home, made_home
+from fedwhisk.project import MANIFESTS
 from fedwhisk.sharing import joined_or_started, say_aside
 from fedwhisk.storing import served_database
 
 if TYPE_CHECKING:
     from fedwhisk.host import HostServer, HostStats
 
-PROJECT = Path(__file__).resolve().parents[1]
-MANIFEST = PROJECT / "wsk_manifests" / "manifest.yaml"
+MANIFEST = MANIFESTS / "manifest.yaml"
 PACKAGE = "fedwhisk"
 PORT = 3233
 TARGET = "local"

@@ -59,11 +59,13 @@ def examine(
     settings: Settings, on: Where, platform: Platform, clients: int, per_round: int
 ) -> Iterator[Finding]:
     """Examine all that can be seen of a deployment from here."""
-    from actions.build import build_id
     from fedwhisk import doctor_actions, doctor_openwhisk
     from fedwhisk.doctor import judge_budget, warning
+    from fedwhisk.project import builder
 
-    yield from doctor_actions.examine(platform.base_url, platform.secret, build_id())
+    yield from doctor_actions.examine(
+        platform.base_url, platform.secret, builder().build_id()
+    )
     if on is Where.AWS:
         yield judge_budget(budget(settings, on), clients, per_round)
         return

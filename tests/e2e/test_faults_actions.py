@@ -8,7 +8,7 @@ import requests
 
 from fedcore import tokens
 from fedwhisk.host.settings import MEBIBYTE
-from fedwhisk.platform import PROJECT
+from fedwhisk.project import PROJECT
 from tests.e2e.faults import SECRET, federation, kill, stop
 from tests.tools import wait_until
 

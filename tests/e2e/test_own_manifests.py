@@ -12,8 +12,9 @@ from actions.build import build
 from fedcore.adapters.routes import ROUTES
 from fedwhisk.database import EmbeddedDatabase
 from fedwhisk.deploy import Host, create_apis, delete_apis
-from fedwhisk.manifest import API_MANIFEST, MANIFESTS
+from fedwhisk.manifest import API_MANIFEST
 from fedwhisk.platform import TARGET
+from fedwhisk.project import MANIFESTS
 from tests.openwhisk import ECHO, OpenWhisk, annotation
 from tests.wskdeploy import NOTHING, apis, names, run
 

@@ -12,12 +12,12 @@ from fedcore.adapters.routes import ROUTES
 from fedwhisk.manifest import (
     API_MANIFEST,
     IMAGE_MANIFEST,
-    MANIFESTS,
     ManifestPackage,
     parse_manifest,
 )
 from fedwhisk.plan import api_operations
 from fedwhisk.platform import MANIFEST, PACKAGE
+from fedwhisk.project import MANIFESTS
 
 
 def package(path) -> ManifestPackage:
