@@ -126,7 +126,7 @@ def find(name: str) -> Partition:
             case "shards":
                 return partial(shards, each=int(argument))
         return cast(Partition, getattr(importlib.import_module(kind), argument))
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, SystemExit) as error:
         raise DataError(
             f"partition {name!r}: {error}; expected equal, own, dirichlet:ALPHA, "
             "shards:N or module:function"

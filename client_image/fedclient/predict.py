@@ -53,28 +53,39 @@ def load(path: Path, task: str | None = None) -> Predictor:
 
     Args:
         path: the safetensors file.
-        task: the task's name, if the file does not say it.
+        task: the task's name or `module:attribute`, if the file does not name one
+            of ours. A file may come from anybody, so it cannot choose a module.
 
     Raises:
         ModelError: the file is missing or damaged, or holds another task's model.
         fedclient.tasks.UnknownTask: there is no such task here.
         TaskError: the task cannot be used.
     """
-    name = task or weights.load(path).metadata.get("task")
-    if not name:
-        raise ModelError(f"{path}: its metadata name no task; say which it is for")
+    name = task or _ours(path)
     with _own_code(name, "not usable"):
         found = tasks.find(name)
         return Predictor(found, name, weights.load(path, found.layout))
 
 
+def _ours(path: Path) -> str:
+    """Return the task that a file's metadata name, if it is one of ours."""
+    name = weights.load(path).metadata.get("task", "")
+    if name in tasks.OURS:
+        return name
+    found = f"name task {name[:LONGEST]!r}" if name else "name no task"
+    raise ModelError(
+        f"{path}: its metadata {found}, expected one of {', '.join(sorted(tasks.OURS))}"
+        "; with --task module:attribute it is read as your own task's"
+    )
+
+
 @contextmanager
 def _own_code(name: str, outcome: str) -> Iterator[None]:
-    """Make one sentence of whatever somebody's own task raises."""
+    """Make one sentence of what somebody's own task raises, `SystemExit` included."""
     try:
         yield
     except (ModelError, PictureError, UnknownTask):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         words = " ".join(f"{type(error).__name__}: {error}".split())
         raise TaskError(f"task {name}: {outcome}: {words[:LONGEST]}") from error

@@ -12,7 +12,10 @@ from fedwhisk.cli import options
 ModelFile = Annotated[Path, typer.Argument(help="A model.safetensors.")]
 Images = Annotated[list[Path], typer.Argument(help="PNG or JPEG files of any size.")]
 Task = Annotated[
-    str | None, typer.Option(help="The model's task, if the file does not say it.")
+    str | None,
+    typer.Option(
+        help="The model's task: ours, or module:attribute, which a file cannot choose."
+    ),
 ]
 
 

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fedclient import data, pictures, predict, tasks, weights
+from fedclient import data, partitions, pictures, predict, tasks, weights
+from fedclient.data import DataError
 from fedclient.pictures import PictureError
 from fedclient.predict import TaskError
-from fedclient.tasks import Prediction, Work
+from fedclient.tasks import Prediction, UnknownTask, Work
 from fedclient.weights import ModelError
 from fedcore.settings import ExperimentSettings
 
@@ -115,6 +117,30 @@ def test_a_model_that_names_no_task_needs_one_named(tmp_path: Path) -> None:
     assert predict.load(path, "mnist").file.model == task.initial_model(0)
 
 
+@pytest.mark.usefixtures("own_tasks")
+@pytest.mark.parametrize("named", ["own_tasks:COUNTS", "exits:TASK", "fedclient:x"])
+def test_a_file_does_not_choose_a_module(
+    tmp_path: Path, model: Path, named: str
+) -> None:
+    read = weights.load(model)
+    path = tmp_path / "foreign.safetensors"
+    layout = tasks.find("mnist").layout
+    weights.save(path, read.model, layout, experiment="e", version=0, task=named)
+    loaded = sys.modules.keys() & {"own_tasks", "exits"}
+    with pytest.raises(ModelError, match=f"name task '{named}', expected .*--task"):
+        predict.load(path)
+    assert sys.modules.keys() & {"own_tasks", "exits"} == loaded
+    assert predict.load(path, "own_tasks:COUNTS").name == "own_tasks:COUNTS"
+
+
+@pytest.mark.usefixtures("own_tasks")
+def test_a_program_in_place_of_a_task_ends_nobody(model: Path) -> None:
+    with pytest.raises(UnknownTask, match="importing exits ended with SystemExit"):
+        predict.load(model, "exits:TASK")
+    with pytest.raises(DataError, match=r"exits:cut.: .*expected equal"):
+        partitions.find("exits:cut")
+
+
 OWN_TASKS = """
 import numpy as np
 from fedclient.tasks import Prediction, mnist
@@ -135,6 +161,7 @@ SHAPELESS = object()
 def own_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_tasks.py").write_text(OWN_TASKS)
     (tmp_path / "broken_task.py").write_text("1 / 0\n")
+    (tmp_path / "exits.py").write_text("raise SystemExit(2)\n")
     monkeypatch.syspath_prepend(tmp_path)
 
 

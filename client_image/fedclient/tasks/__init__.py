@@ -139,3 +139,9 @@ def find(name: str) -> Task:
         return cast(Task, getattr(importlib.import_module(module), attribute))
     except (ImportError, AttributeError) as error:
         raise UnknownTask(f"task {name!r}: {error}") from error
+    except SystemExit as error:
+        # A program, such as `venv.__main__`, which its import runs.
+        raise UnknownTask(
+            f"task {name!r}: importing {module} ended with SystemExit "
+            f"({error.code}), expected a module with a task"
+        ) from error
