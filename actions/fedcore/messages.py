@@ -426,6 +426,14 @@ class Listing(Answer, frozen=True):
     now: float
 
 
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+"""A page shows what clients have sent: should it ever hold a script, it won't run.
+
+The policy stands in the page and in a header. OpenWhisk drops the headers of an action
+where the URL ends in `.html`.
+"""
+
+
 class Page(Answer, frozen=True):
     """A page of HTML, sent as such."""
 

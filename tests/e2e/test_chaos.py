@@ -30,6 +30,9 @@ def test_chaos_costs_time_and_changes_nothing(calm, machine) -> None:
 
 
 def test_a_host_of_somebody_else_is_not_killed(machine) -> None:
-    machine.environment |= {"BASE_URL_OW": "http://127.0.0.1:9", "FED_SECRET": "0123456789abcdef" * 2}
+    machine.environment |= {
+        "BASE_URL_OW": "http://127.0.0.1:9",
+        "FED_SECRET": "0123456789abcdef" * 2,
+    }
     _, err = machine.call("run", "--on", "openwhisk", "--chaos", "crash=0.1", code=2)
     assert err.splitlines()[-1].startswith("error: chaos.crash: kills the processes of")

@@ -13,7 +13,7 @@ import msgspec
 from fedcore.build_id import BUILD
 from fedcore.errors import FedError, InvalidRequest
 from fedcore.handlers.action import Credentials
-from fedcore.messages import Page
+from fedcore.messages import PAGE_POLICY, Page
 
 LOG = logging.getLogger(__name__)
 
@@ -23,11 +23,8 @@ JSON = "application/json"
 PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 """Answers hold tokens and models: no proxy and no browser keeps them."""
 
-NO_SCRIPT = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "frame-ancestors 'none'"
-}
-"""A page shows what clients have sent: should it ever hold a script, it won't run."""
+NO_FRAME = {"content-security-policy": f"{PAGE_POLICY}; frame-ancestors 'none'"}
+"""Beside the page's own policy: only a header can keep a page out of another's."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +59,7 @@ class Outcome:
         """The body's media type, who made it, and what nobody on the way may do."""
         common = {BUILD_HEADER: BUILD, **PRIVATE}
         if isinstance(self.answer, Page):
-            return {"content-type": "text/html; charset=utf-8", **common, **NO_SCRIPT}
+            return {"content-type": "text/html; charset=utf-8", **common, **NO_FRAME}
         return {"content-type": JSON, **common}
 
     @property

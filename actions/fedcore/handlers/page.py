@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from fedcore import weights
-from fedcore.messages import Report, RoundReport
+from fedcore.messages import PAGE_POLICY, Report, RoundReport
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;
@@ -26,6 +26,7 @@ def render(report: Report) -> str:
     """Return the page of an experiment."""
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
+        f'<meta http-equiv="Content-Security-Policy" content="{PAGE_POLICY}">'
         "<meta name=viewport content='width=device-width'>"
         f"<title>{escape(report.experiment)}</title><style>{STYLE}</style>"
         f"<h1>{escape(report.experiment)}</h1>"

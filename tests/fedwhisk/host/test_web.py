@@ -3,7 +3,11 @@
 import pytest
 import requests
 
+from fedcore.adapters.serving import Outcome
+from fedcore.handlers import status
+from fedcore.messages import Page
 from fedwhisk.host import HostServer, HostSettings
+from tests.fedcore.world import OPERATOR, World
 from tests.openwhisk import ECHO, RESP, SLOW, OpenWhisk
 
 
@@ -38,6 +42,31 @@ def respond(web):
 def test_http_shows_status_and_body(respond, result, status, body):
     answer = respond(result)
     assert (answer.status_code, answer.text) == (status, body)
+
+
+def test_the_page_forbids_scripts_where_an_extension_drops_the_headers(respond):
+    world = World()
+    world.start()
+    asked = {"experiment": "exp", "view": "page"}
+    html = world.call(status.ACTION, asked, OPERATOR)["html"]
+    outcome = Outcome(200, Page(html=html))
+    result = {"statusCode": 200, "headers": outcome.headers, "body": outcome.body}
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    whole, bare = respond(result), respond(result, ".html")
+    assert whole.headers["content-security-policy"].startswith(policy)
+    assert "content-security-policy" not in bare.headers
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    assert bare.text.index(meta) < bare.text.index("<style")
+
+
+@pytest.mark.parametrize("extension", [".json", ".text"])
+def test_an_extension_drops_what_forbids_keeping_an_answer(respond, extension):
+    outcome = Outcome(401, {"error": {"code": "unauthenticated"}})
+    result = {"statusCode": 401, "headers": outcome.headers, "body": outcome.body}
+    assert respond(result).headers["cache-control"] == "no-store"
+    answer = respond(result, extension)
+    assert answer.status_code == 200
+    assert "cache-control" not in answer.headers
 
 
 @pytest.mark.parametrize(
