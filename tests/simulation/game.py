@@ -14,6 +14,7 @@ from typing import Any
 from fedclient.transport import Message, Reply
 from tests.simulation.checker import Broken, Checker
 from tests.simulation.client import Client, School, Sleep, Wire
+from tests.simulation.script import Line, Scripts, encode
 from tests.simulation.server import CRASHED, Call, Server, SharedDatabase, order
 from tests.simulation.state import (
     Budget,
@@ -23,9 +24,8 @@ from tests.simulation.state import (
     SmallWorld,
     State,
     digest,
-    encode,
 )
-from tests.simulation.tape import Ask, Paused, Perform, Tape
+from tests.simulation.tape import Ask, Paused
 
 NO_QUOTA = 1e9
 """Calls a minute. Then waits depend on the round alone, and equal states meet."""
@@ -43,6 +43,9 @@ class Game:
     wire: Wire = field(default_factory=Wire)
     server: Server = field(default_factory=lambda: Server(NO_QUOTA))
     school: School = field(default_factory=School)
+
+    def __post_init__(self) -> None:
+        self.scripts = Scripts(self.server)
 
     # --- where it begins --------------------------------------------------------------
 
@@ -89,51 +92,44 @@ class Game:
         for number, seat in enumerate(state.seats):
             if seat.message is not None and not seat.flies:
                 flying = _with(state, number, replace(seat, flies=True))
-                yield self._fly(flying, Flight(number, seat.message, state.news))
+                yield self._fly(flying, self._arriving(number, seat.message, state))
         for number, letter in enumerate(state.letters):
             rest = replace(state, letters=_without(state.letters, number))
-            yield self._fly(rest, Flight(None, letter, state.news))
+            yield self._fly(rest, self._arriving(None, letter, state))
+
+    def _arriving(self, seat: int | None, message: Message, state: State) -> Flight:
+        return Flight(seat, message, state.news, self.scripts.begin(message))
 
     def _fly(self, state: State, flight: Flight) -> Move:
         """Let a request make its next call, and those that nobody else could notice."""
         database = SharedDatabase(self.checker, state.collections)
-        tape = Tape(flight.answers)
-        perform = self._performing(database, flight.message, state.now)
-        pending = flight.pending
-        words = (_who(state, flight), pending or "arrives")
-        try:
-            reply = self.server.run(flight.message, tape, perform)
-        except Paused as paused:
-            further = replace(
-                flight,
-                answers=tuple(tape.answers),
-                pending=paused.question,
-                wrote=flight.wrote or (pending is not None and pending.writes),
-            )
-            after = _stored(state, database)
-            after = replace(after, flights=(*after.flights, further))
-            return words, self._awoken(after)
-        self.checker.answered(flight.message, reply, database.collections)
-        return words, self._answered(_stored(state, database), flight, reply)
+        words = (_who(state, flight), flight.line.question or "arrives")
+        line, calls = self._call(flight, database, state.now)
+        after = _stored(state, database)
+        if line.reply is not None:
+            self.checker.answered(flight.message, line.reply, database.collections)
+            return words, self._answered(after, flight, line.reply)
+        further = replace(flight, line=line, wrote=flight.wrote or calls)
+        after = replace(after, flights=(*after.flights, further))
+        return words, self._awoken(after)
 
-    def _performing(
-        self, database: SharedDatabase, message: Message, now: float
-    ) -> Perform:
-        has_called = False
-
-        def perform(question: Any) -> Any:
-            nonlocal has_called
-            if question is Ask.TIME:
-                return now
-            if question is Ask.ID:
-                return "id"
-            if not self._goes_unnoticed(question, message, database):
-                if has_called:
-                    raise Paused(question)
-                has_called = True
-            return database.perform(question)
-
-        return perform
+    def _call(
+        self, flight: Flight, database: SharedDatabase, now: float
+    ) -> tuple[Line, bool]:
+        """Return where a request stands after a call, and whether that was a write."""
+        line, wrote, has_called = flight.line, False, False
+        while line.reply is None:
+            question = line.question
+            if isinstance(question, Ask):
+                answer: Any = now if question is Ask.TIME else "id"
+            else:
+                if not self._goes_unnoticed(question, flight.message, database):
+                    if has_called:
+                        break
+                    has_called, wrote = True, question.writes
+                answer = database.perform(question)
+            line = self.scripts.go_on(flight.message, line, answer)
+        return line, wrote
 
     def _goes_unnoticed(
         self, call: Call, message: Message, database: SharedDatabase
@@ -197,7 +193,6 @@ class Game:
             return
         budget = replace(state.budget, crashes=state.budget.crashes - 1)
         for number, flight in enumerate(state.flights):
-            assert flight.pending is not None
             rest = replace(
                 state, flights=_without(state.flights, number), budget=budget
             )

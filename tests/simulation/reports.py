@@ -8,13 +8,23 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from enum import IntEnum
 from multiprocessing import get_context
 
 from tests.simulation.timeline import Tell
 from tests.simulation.world import World, run
 
-SOAK = os.environ.get("SOAK") == "1"
-"""Whether there is time for everything (`make soak`)."""
+
+class Size(IntEnum):
+    """How much time there is: for `make test`, a run of CI, or `make soak`."""
+
+    TEST = 0
+    CI = 1
+    SOAK = 2
+
+
+SIZE = {"": Size.TEST, "ci": Size.CI, "1": Size.SOAK}[os.environ.get("SOAK", "")]
+"""What `SOAK=ci` or `SOAK=1` chooses."""
 
 SELDOM = 100_000
 """New objects after which garbage is collected."""
@@ -73,7 +83,7 @@ def seldom_collecting() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def play_many(schedules: int, batch: int = 250) -> str | None:
+def play_many(schedules: int, batch: int = 100) -> str | None:
     """Play so many runs; return the story of one that ends badly, if any does."""
     batches = [range(first, first + batch) for first in range(0, schedules, batch)]
     with on_every_core() as pool:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from fedclient.transport import Message
 from fedcore.documents import Document
 from tests.simulation.client import Client
+from tests.simulation.reports import Size
+from tests.simulation.script import Line, encode
 from tests.simulation.server import Call
 from tests.simulation.tape import Tape
 
@@ -47,7 +47,7 @@ class SmallWorld:
         copied: the actions whose messages may arrive twice.
         orders: what an operator does meanwhile: actions and their fields.
         chunk_values: values in a chunk, of the model's two.
-        soak: whether only `make soak` explores it.
+        size: the least time in which it is explored.
     """
 
     settings: dict[str, Any]
@@ -57,7 +57,7 @@ class SmallWorld:
     copied: tuple[str, ...] = ("check_in", "submit_update", "advance_round")
     orders: tuple[tuple[str, dict[str, Any]], ...] = ()
     chunk_values: int = 2
-    soak: bool = False
+    size: Size = Size.TEST
 
 
 class Operator:
@@ -116,14 +116,17 @@ class Flight:
     seat: int | None
     message: Message
     heard: bytes
-    answers: tuple[Any, ...] = ()
-    pending: Call | None = None
+    line: Line
     wrote: bool = False
 
-    def mark(self) -> bytes:
-        message = self.message
-        told = (self.seat, message.action, message.body, self.answers, self.heard)
-        return encode(told)
+    @property
+    def pending(self) -> Call:
+        call: Call = self.line.question
+        return call
+
+    def mark(self) -> tuple[int, int, bytes]:
+        seat = -1 if self.seat is None else self.seat
+        return (seat, self.line.number, self.heard)
 
 
 @dataclass(frozen=True)
@@ -168,10 +171,6 @@ class State:
         seats = [each.mark(news) for each in self.seats]
         rest = (self.now, self.budget, self.marks, seats, flights, letters)
         return digest(encode(rest))
-
-
-def encode(value: Any) -> bytes:
-    return msgspec.msgpack.encode(value, order="deterministic")
 
 
 def digest(data: bytes) -> bytes:

@@ -24,7 +24,7 @@ from fedcore.store.mongo import MongoDatabase
 from fedwhisk.database import EmbeddedDatabase
 from tests.fedcore.world import Member, World, numbers, open_round_1, vector
 from tests.simulation.checker import Checker, Collections
-from tests.simulation.reports import SOAK
+from tests.simulation.reports import SIZE, Size
 
 PROCESSES = 8
 """Action processes, each with its own connections."""
@@ -197,7 +197,7 @@ def test_requests_that_overlap_at_random_break_nothing(url) -> None:
     run_state_machine_as_test(
         Overlapping,
         settings=settings(
-            max_examples=200 if SOAK else 8,
+            max_examples={Size.TEST: 8, Size.CI: 20, Size.SOAK: 200}[SIZE],
             stateful_step_count=10,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -4,12 +4,12 @@ import logging
 
 import pytest
 
-from tests.simulation.reports import SOAK, seldom_collecting
+from tests.simulation.reports import SIZE, seldom_collecting
 from tests.simulation.worlds import WORLDS, explore
 
 log = logging.getLogger(__name__)
 
-HERE = [name for name, world in WORLDS.items() if SOAK or not world.soak]
+HERE = [name for name, world in WORLDS.items() if world.size <= SIZE]
 
 
 @pytest.mark.parametrize("name", HERE)

@@ -4,10 +4,10 @@ import random
 from functools import partial
 
 from tests.simulation.mutants import MUTANTS
-from tests.simulation.reports import SOAK, first_failure, play_many, story
+from tests.simulation.reports import SIZE, Size, first_failure, play_many, story
 from tests.simulation.world import play, run
 
-SCHEDULES = 300_000 if SOAK else 10_000
+SCHEDULES = {Size.TEST: 1_500, Size.CI: 10_000, Size.SOAK: 300_000}[SIZE]
 
 
 def test_every_invariant_holds_in_thousands_of_random_schedules() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.simulation.reports import Size
 from tests.simulation.search import Found, Search
 from tests.simulation.state import Budget, SmallWorld
 
@@ -29,7 +30,7 @@ WORLDS = {
     ),
     "two clients from the beginning": SmallWorld(TWO_ONCE, first_round=-1),
     "two clients from the beginning, a crash": SmallWorld(
-        TWO_ONCE, CRASH, first_round=-1, soak=True
+        TWO_ONCE, CRASH, first_round=-1, size=Size.CI
     ),
     "a client is killed": SmallWorld(TWO_ONCE, Budget(kills=1), at_once=3),
     "an update comes twice": SmallWorld(
@@ -38,27 +39,27 @@ WORLDS = {
     "an advance comes twice": SmallWorld(
         TWO_ONCE, COPY, at_once=3, copied=("advance_round",)
     ),
-    "time runs on": SmallWorld(TWO_ONCE, Budget(jumps=1), soak=True),
+    "time runs on": SmallWorld(TWO_ONCE, Budget(jumps=1), size=Size.CI),
     "stop and resume": SmallWorld(TWO_ONCE, orders=stopped(TWO_ONCE)),
     "two chunks, a crash": SmallWorld(TWO_ONCE, CRASH, chunk_values=1),
     "every version is scored": SmallWorld(TWO_ONCE | {"evaluate": True}),
     "two clients, three at once, a crash, a doubled message": SmallWorld(
-        TWO_ONCE, Budget(crashes=1, copies=1), at_once=3, soak=True
+        TWO_ONCE, Budget(crashes=1, copies=1), at_once=3, size=Size.SOAK
     ),
     "three clients, two rounds, three at once, a crash": SmallWorld(
-        THREE, CRASH, at_once=3, soak=True
+        THREE, CRASH, at_once=3, size=Size.SOAK
     ),
     "time runs on, and a crash": SmallWorld(
-        TWO_ONCE, Budget(crashes=1, jumps=1), at_once=3, soak=True
+        TWO_ONCE, Budget(crashes=1, jumps=1), at_once=3, size=Size.SOAK
     ),
     "stop and resume, three at once, a crash": SmallWorld(
-        TWO_ONCE, CRASH, at_once=3, orders=stopped(TWO_ONCE), soak=True
+        TWO_ONCE, CRASH, at_once=3, orders=stopped(TWO_ONCE), size=Size.SOAK
     ),
     "two chunks, a doubled message, a crash": SmallWorld(
-        TWO_ONCE, Budget(crashes=1, copies=1), at_once=3, chunk_values=1, soak=True
+        TWO_ONCE, Budget(crashes=1, copies=1), at_once=3, chunk_values=1, size=Size.SOAK
     ),
     "a client is killed, and a crash": SmallWorld(
-        TWO_ONCE, Budget(crashes=1, kills=1), at_once=3, soak=True
+        TWO_ONCE, Budget(crashes=1, kills=1), at_once=3, size=Size.CI
     ),
 }
 
