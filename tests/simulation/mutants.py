@@ -198,7 +198,12 @@ def results_deleted_before_the_model_is_saved(patch: Patch) -> None:
     patch(Store, "publish_chunk", publish)
 
 
-@shows_in(Faults(switch=0.3, stall=0.2, reverse=0.5))
+@shows_in(
+    Faults(switch=0.4, stall=0.1, reverse=0.5),
+    plan={"sweeps": True},
+    claim_s=1.0,
+    rounds=4,
+)
 def published_chunks_overwritten(patch: Patch) -> None:
     usual = Store.publish_chunk
 
