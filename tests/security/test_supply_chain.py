@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, metadata
@@ -15,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK = tomllib.loads((ROOT / "uv.lock").read_text())
 PACKAGES = {each["name"]: each for each in LOCK["package"]}
+PINNED = ROOT / "tests" / "pinned"
 OURS = PACKAGES[PROJECT["project"]["name"]]
 
 PERMISSIVE = {
@@ -107,6 +109,21 @@ def test_every_package_is_pinned_to_files_of_known_content() -> None:
         assert files, name
         assert all(each["hash"].startswith("sha256:") for each in files), name
         assert "registry" in package["source"], name
+
+
+def test_what_tests_fetch_is_pinned_to_files_of_known_content() -> None:
+    requirements = sorted(PINNED.glob("*.txt"))
+    assert requirements
+    for file in requirements:
+        joined = file.read_text().replace("\\\n", " ")
+        for line in joined.splitlines():
+            assert re.match(r"[\w.-]+==[\w.]+ .*--hash=sha256:[0-9a-f]{64}", line), line
+    for tool in ("helm", "wskdeploy"):
+        assert (PINNED / tool / "go.sum").read_text().count(" h1:") > 10
+    packages = json.loads((PINNED / "osls" / "package-lock.json").read_text())
+    fetched = {name: each for name, each in packages["packages"].items() if name}
+    assert fetched
+    assert all(each["integrity"].startswith("sha512-") for each in fetched.values())
 
 
 def test_the_actions_bring_little_along() -> None:
