@@ -20,7 +20,7 @@ def test_the_mean_counts_examples_not_clients() -> None:
 @pytest.mark.e2e
 @pytest.mark.parametrize("loop", ["textbook", "ours"])
 def test_a_floor_learns(loop) -> None:
-    job = Job(per_round=2, rounds=1, epochs=6)
+    job = Job(per_round=2, rounds=1, epochs=3)
     command = [sys.executable, "-m", "bench.plain", loop, job.to_json()]
     said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     result = Result.of(said.stdout.splitlines()[-1])
