@@ -242,7 +242,7 @@ def _task(config: ClientConfig) -> str | None:
     except Unreachable as error:
         raise OperatorError(f"{config.base_url}: {error}") from None
     over = isinstance(place.assignment, Stop) and not config.stay
-    return None if over else place.settings.task
+    return None if over else place.task
 
 
 @contextmanager

@@ -70,9 +70,16 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def upload_id(round_number: int, hashes: Sequence[str]) -> str:
-    """Name an upload by its round and its chunks' hashes: equal content, equal id."""
-    text = "\n".join([str(round_number), *hashes])
+def upload_id(
+    round_number: int, hashes: Sequence[str], layout: Layout | None = None
+) -> str:
+    """Name an upload by its round and its chunks' hashes: equal content, equal id.
+
+    An initial model's also covers its layout: the same values under other names and
+    shapes are another model.
+    """
+    said = [] if layout is None else [json.dumps(layout, separators=(",", ":"))]
+    text = "\n".join([str(round_number), *said, *hashes])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

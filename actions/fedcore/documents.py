@@ -49,11 +49,13 @@ class LiveRound(msgspec.Struct, frozen=True, kw_only=True):
     """The round that an experiment is in.
 
     Attributes:
-        number: 0 makes the initial model; -1 stands for "none yet" and is closed.
+        number: 0 settles the initial model; -1 stands for "none yet" and is closed.
         cohort: indexes of the clients that may contribute, in the order drawn.
         attempt: from 1; one more after each deadline missed below the quorum.
         deadline: server time after which the quorum suffices.
         accepted: upload id by client index (as text, since keys are text).
+        votes: round 0's: the id of the initial model that a client has sent, likewise.
+        voted: how many votes have ever been counted; a revoked client's stays in it.
         refused: reason by client index.
         late: indexes whose update came when the round was no longer training.
         advance_at: server time from which a client is told to advance the round.
@@ -76,6 +78,8 @@ class LiveRound(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float = 0.0
     accepted: dict[str, str] = {}
     accepted_count: int = 0
+    votes: dict[str, str] = {}
+    voted: int = 0
     refused: dict[str, str] = {}
     late: list[int] = []
     advance_at: float = 0.0
@@ -91,6 +95,7 @@ class LiveRound(msgspec.Struct, frozen=True, kw_only=True):
             self.state is RoundState.TRAINING
             and index in self.cohort
             and str(index) not in self.accepted
+            and str(index) not in self.votes
             and str(index) not in self.refused
         )
 
@@ -109,7 +114,8 @@ class Enrolments(msgspec.Struct, frozen=True, kw_only=True):
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     """An experiment and its live round. `version` is the newest published model.
 
-    `revoked` holds when a client was shut out, by its index as text.
+    `initial` is the id of the initial model that an operator brings; None: clients make
+    it. `revoked` holds when a client was shut out, by its index as text.
     """
 
     id: str = msgspec.field(name="_id")
@@ -119,12 +125,18 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     settings: ExperimentSettings
     live: LiveRound = NO_ROUND
     version: int = -1
+    initial: str | None = None
     layout: list[tuple[str, list[int]]] | None = None
     parameters: int = 0
     reason: str | None = None
     ended: float | None = None
     revoked: dict[str, float] = {}
     enrolments: Enrolments = Enrolments()
+
+    @property
+    def awaits_model(self) -> bool:
+        """Whether an operator has still to bring the initial model."""
+        return self.initial is not None and self.version < 0
 
     def shuts_out(self, index: int) -> bool:
         """Tell whether that client has been revoked."""
@@ -155,7 +167,7 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """A complete upload of one client for one round; its chunks lie apart.
 
     `norm` is its L2 distance from the version that it was trained from, where the
-    experiment bounds that; else 0.
+    experiment bounds that; else 0. `layout` is an initial model's.
     """
 
     client: int
@@ -164,6 +176,7 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, float]
     norm: float
     received: float
+    layout: list[tuple[str, list[int]]] | None = None
 
 
 class Capped(msgspec.Struct, frozen=True, kw_only=True):

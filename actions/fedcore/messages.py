@@ -62,7 +62,10 @@ class Turns(Answer, frozen=True):
 
 
 class Initialise(Answer, frozen=True, tag_field="kind", tag="initialise"):
-    """Make the initial model from the experiment's seed; submit it for round 0."""
+    """Make the initial model from the experiment's seed; submit it for round 0.
+
+    It is a vote: the model is taken that enough clients have sent.
+    """
 
     round: int = 0
     turns: Turns = Turns()
@@ -145,6 +148,18 @@ class Subscribed(Answer, frozen=True):
     back_off_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
 
 
+class Rehearsed(Answer, frozen=True):
+    """The answer to a dry run: the client would be let in, and into what.
+
+    It names neither the seed nor the next index: with these, one could wait for a place
+    in a draw.
+    """
+
+    experiment: str
+    task: str
+    assignment: Assignment
+
+
 class Evaluation(Request, frozen=True):
     """The score of a version on the central test set of `examples` examples."""
 
@@ -171,8 +186,8 @@ class CheckedIn(Answer, frozen=True):
 class SubmitUpdate(Request, frozen=True):
     """One chunk of an update; the fields besides it are the same in every chunk.
 
-    `upload` is `codec.upload_id(round, hashes of all chunks)`. `layout` is for
-    round 0 alone, where it fixes the model's layout.
+    `upload` is `codec.upload_id(round, hashes of all chunks)`, in round 0 with the
+    `layout`, which is said there alone.
     """
 
     experiment: Name
@@ -193,7 +208,7 @@ class Submitted(Answer, frozen=True):
 
     Attributes:
         accepted: None while chunks are missing, then whether the client's update
-            counts in the round.
+            counts in the round (in round 0: has been counted as its vote).
         upload: the id under which this client's update was accepted, if it was.
         missing: chunks that have not arrived (a first few of them).
         reason: why an update was not accepted.
@@ -234,23 +249,48 @@ class ModelChunk(Answer, frozen=True):
 class StartExperiment(Request, frozen=True):
     """Store an experiment. The same call twice is one experiment.
 
-    `layout` fixes the model's layout beforehand. `resume` takes a failed or stopped
-    experiment up again.
+    `initial` pins the initial model, which `put_model` then brings: it is
+    `codec.upload_id` of round 0, for the `layout` that comes along. Without them three
+    clients must agree on one. `resume` takes a failed or stopped experiment up again.
     """
 
     experiment: Name
     settings: dict[str, Any] = {}
+    initial: Sha256 | None = None
     layout: LayoutField | None = None
     resume: bool = False
 
 
 class Started(Answer, frozen=True):
-    """The experiment as it stands. `created` is False when it was there already."""
+    """The experiment as it stands. `created` is False when it was there already.
+
+    `awaits_model` is True until the initial model that it was started with is there.
+    """
 
     experiment: str
     created: bool
     state: str
     settings: ExperimentSettings
+    awaits_model: bool = False
+
+
+class PutModel(Request, frozen=True):
+    """One chunk of the initial model that an experiment was started with.
+
+    `hashes` are those of all its chunks, in order; they make its `initial`.
+    """
+
+    experiment: Name
+    chunk: Number
+    data: str
+    hashes: Annotated[list[Sha256], msgspec.Meta(min_length=1, max_length=10_000)]
+
+
+class Stored(Answer, frozen=True):
+    """The answer to `PutModel`: the chunks that are missing (a first few of them)."""
+
+    experiment: str
+    missing: list[int]
 
 
 class StopExperiment(Request, frozen=True):

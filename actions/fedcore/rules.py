@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fedcore.codec import Layout, parameter_count
+from fedcore import votes
 from fedcore.documents import (
     Change,
     Experiment,
@@ -35,7 +35,8 @@ class Event(StrEnum):
     DEADLINE_WITH_QUORUM = "deadline passed with quorum"
     ALL_ANSWERED_WITH_QUORUM = "whole cohort answered, with quorum"
     DEADLINE_BELOW_QUORUM = "deadline passed below quorum, attempts left"
-    ATTEMPTS_SPENT = "deadline passed below quorum, no attempt left"
+    ALL_ANSWERED_AT_ODDS = "whole cohort answered without agreement, attempts left"
+    ATTEMPTS_SPENT = "below quorum, or without agreement, no attempt left"
     VERSION_COMPLETE = "all chunks of the version present"
     NEXT_DRAWN = "next cohort drawn"
     LAST_CLOSED = "last round closed"
@@ -59,6 +60,7 @@ NEXT: dict[tuple[State, Event], State] = {
     (RoundState.TRAINING, Event.DEADLINE_WITH_QUORUM): RoundState.FROZEN,
     (RoundState.TRAINING, Event.ALL_ANSWERED_WITH_QUORUM): RoundState.FROZEN,
     (RoundState.TRAINING, Event.DEADLINE_BELOW_QUORUM): RoundState.TRAINING,
+    (RoundState.TRAINING, Event.ALL_ANSWERED_AT_ODDS): RoundState.TRAINING,
     (RoundState.FROZEN, Event.VERSION_COMPLETE): RoundState.CLOSED,
     (RoundState.CLOSED, Event.NEXT_DRAWN): RoundState.TRAINING,
 }
@@ -81,6 +83,8 @@ def due_event(experiment: Experiment, now: float) -> Event | None:
     live = experiment.live
     if (experiment.state, live.state) != (ExperimentState.RUNNING, RoundState.TRAINING):
         return None
+    if live.number == 0:
+        return _initial_event(experiment, now)
     quorate = live.accepted_count >= live.quorum
     if quorate and live.accepted_count + len(live.refused) >= len(live.cohort):
         return Event.ALL_ANSWERED_WITH_QUORUM
@@ -91,6 +95,19 @@ def due_event(experiment: Experiment, now: float) -> Event | None:
     if live.attempt < experiment.settings.attempts:
         return Event.DEADLINE_BELOW_QUORUM
     return Event.ATTEMPTS_SPENT
+
+
+def _initial_event(experiment: Experiment, now: float) -> Event | None:
+    """Return what is due in round 0: a revocation may have settled it, too."""
+    live = experiment.live
+    if votes.agreement(experiment):
+        return Event.TARGET_REACHED
+    answered = votes.all_answered(experiment)
+    if now < live.deadline and not answered:
+        return None
+    if live.attempt >= experiment.settings.attempts:
+        return Event.ATTEMPTS_SPENT
+    return Event.ALL_ANSWERED_AT_ODDS if answered else Event.DEADLINE_BELOW_QUORUM
 
 
 def has_closed(experiment: Experiment, number: int) -> bool:
@@ -110,9 +127,13 @@ class Write:
 
 
 def begin(experiment: Experiment, now: float) -> Write:
-    """Enough clients are enrolled: the experiment runs, and round 0 may be drawn."""
+    """Enough clients are enrolled: the experiment runs, and a round may be drawn."""
     return Write(
-        {"_id": experiment.id, "state": ExperimentState.ENROLLING},
+        {
+            "_id": experiment.id,
+            "state": ExperimentState.ENROLLING,
+            "version": experiment.version,
+        },
         {"$set": {"state": ExperimentState.RUNNING} | nobody_told(now)},
     )
 
@@ -124,13 +145,11 @@ def accept(
     *,
     freeze: bool,
     now: float,
-    layout: Layout | None = None,
 ) -> Write:
     """Take a client's update into the round; with `freeze`, as the one that closes it.
 
     The two forms exclude each other by the count, so a round never takes more than
     its target, and the update that reaches it freezes the round in the same write.
-    The initial model's update fixes the layout, also in the same write.
     """
     live = experiment.live
     before = live.target - 1
@@ -147,9 +166,6 @@ def accept(
     }
     if freeze:
         changes["$set"] |= _frozen(now, told=[index])
-    if layout is not None:
-        parameters = parameter_count(layout)
-        changes["$set"] |= {"layout": layout, "parameters": parameters}
     return Write(where, changes)
 
 
@@ -158,6 +174,7 @@ def refuse(experiment: Experiment, index: int, reason: str) -> Write:
     where = live_is(experiment) | {
         "live.cohort": index,
         f"live.accepted.{index}": {"$exists": False},
+        f"live.votes.{index}": {"$exists": False},
     }
     return Write(where, {"$set": {f"live.refused.{index}": reason}})
 
@@ -177,6 +194,7 @@ def grow(experiment: Experiment, cohort: Sequence[int], deadline: float) -> Writ
         {
             "$set": {
                 "live.cohort": list(cohort),
+                **_initial_bounds(experiment, cohort),
                 "live.attempt": experiment.live.attempt + 1,
                 "live.deadline": deadline,
                 # Those who were refused are asked again, as nobody else may be left.
@@ -187,12 +205,22 @@ def grow(experiment: Experiment, cohort: Sequence[int], deadline: float) -> Writ
     )
 
 
+def _initial_bounds(experiment: Experiment, cohort: Sequence[int]) -> dict[str, object]:
+    """Return how many must agree now: more where too few were enrolled before."""
+    if experiment.live.number:
+        return {}
+    target = experiment.settings.target_of(0, len(cohort))
+    return {"live.target": target, "live.quorum": target}
+
+
 def fail(experiment: Experiment, now: float) -> Write:
     """Give a round up that missed its last deadline."""
     live = experiment.live
     reason = (
         f"round {live.number}: {live.accepted_count} of {live.target} updates after "
         f"{live.attempt} attempts, need {live.quorum}"
+        if live.number
+        else votes.disagreement(experiment)
     )
     state = {"state": ExperimentState.FAILED, "reason": reason, "ended": now}
     return Write(_live_as_read(experiment), {"$set": state})
@@ -249,7 +277,7 @@ def open_next(
         state=RoundState.TRAINING,
         cohort=list(cohort),
         target=target,
-        quorum=settings.quorum_of(target),
+        quorum=settings.quorum_of(target) if number else target,
         opened=now,
         deadline=deadline,
         likely_next=list(likely_next),

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fedcore.documents import Client, RoundRecord
-from fedcore.settings import ExperimentSettings
+from fedcore.settings import INITIAL_VOTES, ExperimentSettings
 
 ABSENT_S = 120.0
 """Seconds after the promised return from which a client counts as absent."""
@@ -42,23 +42,27 @@ def draw(
     attempt: int = 1,
     present: Sequence[int] = (),
     reluctance: Mapping[int, float] | None = None,
+    salt: str = "",
 ) -> list[int]:
     """Draw the cohort of a round: at random, fixed by seed, round and attempt.
 
     Args:
         settings: the experiment's.
-        number: the round's number; round 0 takes one client.
+        number: the round's number; round 0 takes three clients.
         enrolled: indexes that may be drawn.
         attempt: a later attempt adds clients to `present`.
         present: the cohort so far; it stays.
         reluctance: by index; who has more of it is drawn later. Absence means none.
+        salt: decides besides the seed, where nobody may know a cohort beforehand.
 
     Returns:
         The cohort in the order drawn. `present` alone where nobody fresh is left.
     """
-    size = 1 if number == 0 else settings.per_round + settings.over_select
+    drawn = settings.per_round + settings.over_select
+    size = INITIAL_VOTES if number == 0 else drawn
     fresh = sorted(set(enrolled) - set(present))
-    lot = random.Random(f"{settings.seed}/{number}/{attempt}")  # noqa: S311 - no secret
+    seed = f"{salt}{settings.seed}/{number}/{attempt}"
+    lot = random.Random(seed)  # noqa: S311 - repeatable
     picked = lot.sample(fresh, min(size, len(fresh)))
     reluctance = reluctance or {}
     if any(reluctance.get(index) for index in picked):

@@ -33,6 +33,10 @@ LARGEST_INTEGER = 2**63 - 1
 """What a database keeps of a whole number."""
 
 
+INITIAL_VOTES = 3
+"""Clients that must send the same initial model; all of a smaller federation."""
+
+
 class ExperimentSettings(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 ):
@@ -46,7 +50,7 @@ class ExperimentSettings(
         min_clients: enrolled clients that start the training; 0 means all places.
         per_round: updates that close a round at once (its target).
         over_select: clients drawn beyond `per_round`, against stragglers.
-        rounds: rounds of training after round 0, which makes the initial model.
+        rounds: rounds of training after round 0, which settles the initial model.
         epochs: passes over its training split that a client makes in a round.
         batch_size: examples in a step of SGD.
         lr: learning rate of SGD.
@@ -130,10 +134,12 @@ class ExperimentSettings(
     def target_of(self, number: int, cohort: int) -> int:
         """Return the number of updates that closes round `number` at once.
 
-        Round 0 makes the initial model; others want `per_round`, of so large a cohort.
-        It is 1 even where nobody could be drawn: the cohort may grow.
+        Round 0 wants so many equal initial models; others want `per_round` updates,
+        of so large a cohort. It is 1 even where nobody could be drawn: the cohort may
+        grow.
         """
-        return 1 if number == 0 else max(1, min(self.per_round, cohort))
+        wanted = INITIAL_VOTES if number == 0 else self.per_round
+        return max(1, min(wanted, cohort))
 
     def quorum_of(self, target: int) -> int:
         """Return the smallest number of updates that may close a round of `target`."""

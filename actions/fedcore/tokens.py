@@ -77,6 +77,11 @@ def client_token(secret: bytes, experiment_id: str, index: int) -> str:
     return _token(secret, "client", experiment_id, str(index))
 
 
+def lot_salt(secret: bytes, experiment_id: str) -> str:
+    """Return what keeps anybody outside from foreseeing a draw of an experiment."""
+    return _token(secret, "lot", experiment_id)
+
+
 def is_operator(secrets: Sequence[bytes], token: str) -> bool:
     """Tell whether `token` is an operator's under any of the secrets."""
     return _matches(token, [operator_token(secret) for secret in secrets])

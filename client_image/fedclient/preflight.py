@@ -14,14 +14,14 @@ from fedclient import environment
 from fedclient.api import Actions, Refused, Unreachable
 from fedclient.connect import connect
 from fedclient.environment import BadEnvironment, ClientConfig
-from fedcore.messages import Subscribe, Subscribed
+from fedcore.messages import Rehearsed, Subscribe
 
 PATIENCE_S = 30.0
 """How long to ask a URL that does not answer; a cold action takes seconds."""
 
 
-def ask(config: ClientConfig) -> Subscribed:
-    """Enrol as a trial: the answer holds the place that the client would have.
+def ask(config: ClientConfig) -> Rehearsed:
+    """Enrol as a trial: the answer says into which experiment the client would come.
 
     Raises:
         Refused, Unreachable: as when enrolling.
@@ -31,7 +31,7 @@ def ask(config: ClientConfig) -> Subscribed:
         return Actions(transport, patience_s=PATIENCE_S).call(
             "subscribe",
             Subscribe(name=config.name, experiment=config.experiment, dry_run=True),
-            Subscribed,
+            Rehearsed,
             token=config.enrolment_token,
         )
     finally:
@@ -46,10 +46,7 @@ def verdict(config: ClientConfig) -> tuple[bool, str]:
         return False, f"wrong URL, or no way to it: {config.base_url}: {error}"
     except Refused as refusal:
         return _judge(refusal, config)
-    return True, (
-        f"{config.name} may enrol: it would be client {place.index} of "
-        f"{place.experiment} at {config.base_url}"
-    )
+    return True, (f"{config.name} may enrol in {place.experiment} at {config.base_url}")
 
 
 def _judge(refusal: Refused, config: ClientConfig) -> tuple[bool, str]:

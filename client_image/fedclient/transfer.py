@@ -95,7 +95,7 @@ def _requests(
 ) -> Callable[[int], messages.SubmitUpdate]:
     """Return what makes a chunk's request: one chunk's base64 is alive at a time."""
     hashes = [codec.sha256(chunk) for chunk in chunks]
-    upload = codec.upload_id(round_number, hashes)
+    upload = codec.upload_id(round_number, hashes, layout)
     # JSON has no NaN; a model that diverged is the server's to refuse, and to record.
     metrics = {k: v for k, v in update.metrics.items() if math.isfinite(v)}
 

@@ -166,17 +166,17 @@ def test_a_round_is_the_mean_of_its_updates(platform) -> None:
     assert numbers(data) == [2.0, 6.0]  # (1 + 3) / 2, (4 + 8) / 2
 
 
-def test_a_late_update_is_told_the_truth_and_what_to_do_next(platform) -> None:
+def test_a_late_or_early_update_is_told_the_truth_and_what_to_do_next(platform) -> None:
     a, b = opened(platform, 1.0)
     a.submit(1, 1.0)
     b.submit(1, 1.0)
     platform.advance(a.fields["experiment"])
     late = a.submit(1, 5.0)
     assert late["accepted"] is True  # its first one is
-    late = b.submit(0, 5.0)
-    assert late["accepted"] is False
-    assert late["reason"]
-    assert late["assignment"]["kind"] == "train"
+    early = b.submit(7, 5.0)
+    assert early["accepted"] is False
+    assert early["reason"]
+    assert early["assignment"]["kind"] == "train"
 
 
 def test_an_update_that_cannot_be_is_refused_with_its_reason(platform) -> None:

@@ -133,10 +133,10 @@ def test_an_initial_model_whose_chunks_do_not_fit_together_is_refused(
     world.start(clients=1, per_round=1)
     (member,) = world.enrol_all(1)
     world.advance()
-    first, last = member.updates(0, vector(1.0, 2.0, 3.0))
-    assert member.send(last)["missing"] == [0]
-    # The same upload, of which the other chunk claims to be of a larger model.
-    answer = member.send(first | {"layout": [["w", [4]]]})
+    first, last = member.updates(0, vector(1.0, 2.0, 3.0), [["w", [4]]])
+    # The same upload, of which one chunk claims to be of a smaller model.
+    assert member.send(last | {"layout": [["w", [3]]]})["missing"] == [0]
+    answer = member.send(first)
     assert answer["reason"] == "chunk 1: found 4 bytes, expected 8"
     assert world.live["accepted"] == []
 

@@ -58,8 +58,16 @@ def test_a_later_attempt_keeps_the_cohort_and_adds_fresh_clients(clients) -> Non
     assert len(set(second)) == len(second) == min(6, len(clients))
 
 
-def test_round_0_takes_one_client() -> None:
-    assert len(draw(ExperimentSettings(), 0, range(20))) == 1
+def test_round_0_takes_three_clients_whom_the_seed_alone_does_not_tell() -> None:
+    known, salted = (
+        draw(ExperimentSettings(), 0, range(20), salt=salt) for salt in ("", "secret")
+    )
+    assert len(known) == len(salted) == 3
+    assert known != salted
+
+
+def test_round_0_of_a_smaller_federation_takes_all() -> None:
+    assert sorted(draw(ExperimentSettings(), 0, range(2))) == [0, 1]
 
 
 @given(st.integers(1, 50), st.sets(st.integers(0, 30), max_size=20))

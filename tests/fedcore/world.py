@@ -14,6 +14,7 @@ from fedcore.handlers import (
     check_in,
     fedavg,
     get_model,
+    put_model,
     revoke_client,
     select_clients,
     start_experiment,
@@ -55,14 +56,15 @@ def update_requests(
     """
     chunks = [*codec.split(model)]
     hashes = [codec.sha256(chunk) for chunk in chunks]
+    first = layout or [["w", [len(model) // codec.VALUE_BYTES]]]
+    said = {"layout": first} if number == 0 else {}
     whole = {
         "round": number,
-        "upload": codec.upload_id(number, hashes),
+        "upload": codec.upload_id(number, hashes, **said),
         "chunks": len(chunks),
         "examples": examples,
+        **said,
     }
-    if number == 0:
-        whole["layout"] = layout or [["w", [len(model) // codec.VALUE_BYTES]]]
     return [
         whole | {"chunk": place, "hash": hashes[place], "data": codec.encode(chunk)}
         for place, chunk in enumerate(chunks)
@@ -100,6 +102,26 @@ class World:
         """Take an experiment up again."""
         fields = {"experiment": name, "settings": SMALL | settings, "resume": True}
         return self.call(start_experiment.ACTION, fields, OPERATOR)
+
+    def pin(
+        self, model: bytes, layout: Layout | None = None, **settings: Any
+    ) -> Fields:
+        """Start an experiment whose initial model the operator is to bring."""
+        (first, *_) = update_requests(0, model, layout)
+        fields = {"experiment": "exp", "settings": SMALL | settings}
+        pinned = {"initial": first["upload"], "layout": first["layout"]}
+        return self.call(start_experiment.ACTION, fields | pinned, OPERATOR)
+
+    def put(self, model: bytes, number: int = 0, **change: Any) -> Fields:
+        """Bring a chunk of the initial model."""
+        chunks = [*codec.split(model)]
+        fields = {
+            "experiment": "exp",
+            "chunk": number,
+            "data": codec.encode(chunks[number]),
+            "hashes": [codec.sha256(each) for each in chunks],
+        }
+        return self.call(put_model.ACTION, fields | change, OPERATOR)
 
     def stop(self, name: str = "exp") -> Fields:
         """Stop an experiment."""
@@ -196,10 +218,15 @@ def open_round_1(world: World, count: int = 3) -> list[Member]:
     """Enrol all, make the initial model (1, 2), and open round 1."""
     members = world.enrol_all(count)
     world.advance()
-    (maker,) = members_of(world, members)
-    assert maker.submit(0, 1.0, 2.0)["accepted"] is True
-    world.advance()
+    agree(world, members, 1.0, 2.0)
     return members
+
+
+def agree(world: World, members: list[Member], *values: float) -> None:
+    """Let the cohort of round 0 send the same initial model, and open round 1."""
+    for maker in members_of(world, members):
+        assert maker.submit(0, *values)["accepted"] is True
+    world.advance()
 
 
 def finish(world: World, members: list[Member], model: Callable[[int], float]) -> None:

@@ -8,8 +8,7 @@ import pytest
 from fedclient import loop, preflight
 from fedclient.api import Refused
 from fedclient.environment import ClientConfig
-from fedcore.messages import Stop, Subscribed, Wait
-from fedcore.settings import ExperimentSettings
+from fedcore.messages import Rehearsed, Stop, Wait
 from fedcore.tokens import enrolment_token
 from fedwhisk import crew
 from fedwhisk.crew import Crew
@@ -115,13 +114,7 @@ def answers(monkeypatch, answer) -> None:
     def ask(config):
         if isinstance(answer, Refused):
             raise answer
-        return Subscribed(
-            experiment="e",
-            index=0,
-            token="",
-            settings=ExperimentSettings(task="cifar10"),
-            assignment=answer,
-        )
+        return Rehearsed(experiment="e", task="cifar10", assignment=answer)
 
     monkeypatch.setattr(preflight, "ask", ask)
 

@@ -118,6 +118,8 @@ def plain(kind: Any) -> Any:
             return None
         case inspect.DictType():
             return {}
+        case inspect.ListType():
+            return [plain(kind.item_type)] * (kind.min_length or 0)
     raise TypeError(f"no plain value is known of {kind}")
 
 

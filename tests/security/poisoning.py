@@ -73,11 +73,10 @@ class Federation:
     def accuracy(self, attack: str, **defence: Any) -> tuple[float, World]:
         """The last version's accuracy on the test images; the world that made it."""
         world = World()
-        world.start(**SETTINGS, **defence)
+        model = mnist.TASK.initial_model(0)
+        world.pin(model, mnist.LAYOUT, **SETTINGS, **defence)
+        world.put(model)
         members = [world.enrol(f"c{number}") for number in range(CLIENTS)]
-        world.advance()
-        (maker,) = members_of(world, members)
-        maker.send(_request(maker, 0, mnist.TASK.initial_model(0)))
         world.advance()
         for number in range(1, ROUNDS + 1):
             base = _newest(world)

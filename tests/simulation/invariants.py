@@ -68,7 +68,7 @@ def state_moves(old: Document, new: Document) -> None:
         require(
             live["accepted_count"] < live["quorum"]
             and live["attempt"] >= old["settings"]["attempts"]
-            and f"need {live['quorum']}" in new["reason"],
+            and (live["number"] == 0 or f"need {live['quorum']}" in new["reason"]),
             f"failed for {new['reason']!r} in {live}",
         )
 
@@ -82,6 +82,11 @@ def round_holds(live: Document) -> None:
     require(len(set(cohort)) == len(cohort), f"cohort {cohort} holds someone twice")
     outside = {int(index) for index in accepted} - set(cohort)
     require(not outside, f"accepted from outside the cohort {cohort}: {outside}")
+    models = {*accepted.values()}
+    require(
+        live["number"] != 0 or not accepted or len(models) == 1,
+        f"round 0 has accepted different models: {models}",
+    )
     full = live["number"] >= 0 and len(accepted) >= live["target"]
     require(
         not (full and live["state"] == "training"),
@@ -100,7 +105,8 @@ def round_moves(old: Document, new: Document, now: Collections) -> None:
         f"round {number} goes from {was['state']} to {live['state']}",
     )
     require(
-        (was["target"], was["quorum"]) == (live["target"], live["quorum"]),
+        number == 0
+        or (was["target"], was["quorum"]) == (live["target"], live["quorum"]),
         f"round {number} changes its target or quorum",
     )
     require(
@@ -176,7 +182,7 @@ def is_counted(request: Document, upload: str, now: Collections) -> None:
     live, number = experiment["live"], request["round"]
     records = [live, *now.get("rounds", {}).values()]
     counted = [
-        each["accepted"].get(str(request["client"]))
+        (each["accepted"] or each.get("votes", {})).get(str(request["client"]))
         for each in records
         if each["number"] == number
     ]

@@ -159,6 +159,8 @@ class Overlapping(RuleBasedStateMachine):
         if kind == "advance":
             return self.world.advance
         value = float(who) + (0.5 if kind == "resubmit" else 0.0)
+        if number == 0:
+            value = 0.0  # all make the same initial model
         return lambda: member.submit(number, value, 1.0, examples=1 + who)
 
     @rule(seconds=st.sampled_from([3.0, 70.0, 700.0]))
@@ -186,7 +188,8 @@ class Overlapping(RuleBasedStateMachine):
             for member in self.members:
                 if member.check_in()["kind"] in ("train", "initialise"):
                     live = self.world.live
-                    member.submit(live["round"], 1.0, float(number))
+                    values = (1.0, float(number)) if live["round"] else (0.0, 1.0)
+                    member.submit(live["round"], *values)
             self.world.advance()
         Checker().at_rest(self.database.read())
         self.database.close()

@@ -33,6 +33,6 @@ def test_a_failure_tells_its_seed_and_how_it_came(monkeypatch) -> None:
     seed = first_failure(range(100), played)
     assert seed is not None
     told = story(seed, played)
-    assert told.startswith(f"seed {seed}: Broken: round 0 has its 1 updates")
+    assert told.startswith(f"seed {seed}: Broken: round 1 has its")
     assert "sends submit_update" in told
     assert "update experiments {_id: id" in told

@@ -29,6 +29,7 @@ ROUTES = {
     route.action: route
     for route in (
         _plain("start_experiment"),
+        _plain("put_model"),
         _plain("stop_experiment"),
         _plain("revoke_client"),
         _plain("subscribe"),

@@ -57,6 +57,8 @@ def assign(experiment: Experiment, index: int, services: Services) -> Assignment
 
 
 def _begin_when_complete(experiment: Experiment, services: Services) -> Experiment:
+    if experiment.awaits_model:
+        return experiment
     enrolled = services.store.enrolled(experiment)
     if enrolled < experiment.settings.starts_with:
         return experiment

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from fedcore import rules
+from fedcore import initial, rules
 from fedcore.aggregation import (
     Weights,
     combine,
@@ -77,8 +77,11 @@ def _frozen(experiment: Experiment, services: Services) -> Experiment:
     now = services.clock()
     if not rules.freezes(rules.due_event(experiment, now)):
         return experiment
-    frozen = services.store.apply(rules.freeze(experiment, now))
-    return frozen or services.store.reread(experiment)
+    if experiment.live.number == 0:
+        write = initial.settle(experiment, services.store.updates(experiment), now)
+    else:
+        write = rules.freeze(experiment, now)
+    return services.store.apply(write) or services.store.reread(experiment)
 
 
 def _publish(experiment: Experiment, services: Services) -> Mapping[str, float] | None:
@@ -95,6 +98,8 @@ def _publish(experiment: Experiment, services: Services) -> Mapping[str, float] 
             f"round {live.number}: found {len(updates)} accepted updates, expected "
             f"{live.accepted_count}"
         )
+    if live.number == 0:
+        updates = updates[:1]  # all hold the same initial model
     claim = Claim(experiment, services)
     for step in _Work(experiment, updates, services.store).steps():
         if not claim.goes_on():

@@ -18,7 +18,7 @@ from fedcore.documents import (
 )
 from fedcore.handlers.action import Action, Caller, Role
 from fedcore.handlers.advancing import serve_each
-from fedcore.handlers.waiting import pace
+from fedcore.handlers.waiting import pace, salt
 from fedcore.messages import Advanced, AdvanceRound
 from fedcore.pace import Pace
 from fedcore.rules import Event
@@ -48,7 +48,7 @@ def move_on(experiment: Experiment, services: Services) -> None:
         return
     now = services.clock()
     match rules.due_event(experiment, now):
-        case Event.DEADLINE_BELOW_QUORUM:
+        case Event.DEADLINE_BELOW_QUORUM | Event.ALL_ANSWERED_AT_ODDS:
             _grow(experiment, now, services)
         case Event.ATTEMPTS_SPENT:
             services.store.apply(rules.fail(experiment, now))
@@ -89,6 +89,7 @@ class Candidates:
     history: Sequence[RoundRecord]
     now: float
     pace: Pace
+    salt: str
 
     def draw(
         self, number: int, *, attempt: int = 1, present: Sequence[int] = ()
@@ -110,6 +111,7 @@ class Candidates:
                 self.now,
                 urgent=attempt > 1,
             ),
+            salt=self.salt if number == 0 else "",
         )
 
     def deadline(self, cohort: Sequence[int]) -> float:
@@ -134,6 +136,7 @@ def _candidates(experiment: Experiment, now: float, services: Services) -> Candi
         history=services.store.last_rounds(experiment, selection.HISTORY),
         now=now,
         pace=pace(experiment, services),
+        salt=salt(experiment, services),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from fedcore import codec, rules, selection, settings
 from fedcore.documents import Experiment, ExperimentState
 from fedcore.errors import ExperimentExists, InvalidSettings
@@ -15,13 +17,15 @@ def handle(request: StartExperiment, caller: Caller, services: Services) -> Star
 
     Raises:
         InvalidSettings: the name, a setting or the layout breaks a rule.
-        ExperimentExists: the name is taken by an experiment with other settings.
+        ExperimentExists: the name is taken by an experiment with other settings, or
+            another initial model.
     """
     wanted = _experiment(request, services)
     created = services.store.add_experiment(wanted)
     stored = wanted if created else services.store.experiment(wanted.name)
     assert stored is not None  # noqa: S101 - experiments are never removed
     _check_same(stored, wanted)
+    _check_same_model(stored, wanted)
     if request.resume and rules.allows(stored, rules.Event.RESUME):
         stored = _resume(stored, services)
     return Started(
@@ -29,6 +33,7 @@ def handle(request: StartExperiment, caller: Caller, services: Services) -> Star
         created=created,
         state=stored.state,
         settings=stored.settings,
+        awaits_model=stored.awaits_model,
     )
 
 
@@ -45,6 +50,8 @@ def _resume(experiment: Experiment, services: Services) -> Experiment:
 def _experiment(request: StartExperiment, services: Services) -> Experiment:
     checked = settings.parse(request.settings)
     layout = request.layout
+    if (layout is None) != (request.initial is None):
+        raise InvalidSettings("initial, layout: found one of them, expected both")
     fault = codec.layout_fault(layout, checked.max_parameters) if layout else None
     if fault is not None:
         raise InvalidSettings(f"layout: {fault} (settings.max_parameters)")
@@ -54,6 +61,7 @@ def _experiment(request: StartExperiment, services: Services) -> Experiment:
         created=services.clock(),
         state=ExperimentState.ENROLLING,
         settings=checked,
+        initial=request.initial,
         layout=layout,
         parameters=codec.parameter_count(layout) if layout else 0,
     )
@@ -73,6 +81,39 @@ def _check_same(stored: Experiment, wanted: Experiment) -> None:
             f"experiment {stored.name!r} exists with other settings "
             f"({'; '.join(differing)})"
         )
+
+
+def _check_same_model(stored: Experiment, wanted: Experiment) -> None:
+    """Refuse another initial model than the one that the experiment was started with.
+
+    Who brings none takes the experiment as it is.
+    """
+    if wanted.initial in (None, stored.initial):
+        return
+    begun = f"experiment {stored.name!r} was started"
+    if stored.initial is None:
+        raise ExperimentExists(f"{begun} without an initial model, asked for one")
+    if stored.layout != wanted.layout:
+        raise ExperimentExists(
+            f"{begun} with a model of another layout ({_where(stored, wanted)})"
+        )
+    raise ExperimentExists(
+        f"{begun} with the initial model {stored.initial}, asked for {wanted.initial} "
+        "of the same layout"
+    )
+
+
+def _where(stored: Experiment, wanted: Experiment) -> str:
+    """Return the first tensor that differs."""
+    pairs = zip_longest(stored.layout or [], wanted.layout or [])
+    number, (old, new) = next(
+        (number, pair) for number, pair in enumerate(pairs) if pair[0] != pair[1]
+    )
+    return f"tensor {number}: stored {_tensor(old)}, asked {_tensor(new)}"
+
+
+def _tensor(entry: tuple[str, list[int]] | None) -> str:
+    return f"{entry[0][:80]} {entry[1]}" if entry else "none"
 
 
 ACTION = Action(

@@ -105,7 +105,7 @@ def _live(live: LiveRound) -> LiveReport:
         cohort=live.cohort,
         target=live.target,
         quorum=live.quorum,
-        accepted=sorted(int(index) for index in live.accepted),
+        accepted=sorted(int(index) for index in live.accepted or live.votes),
         refused=live.refused,
         late=live.late,
         opened=live.opened,

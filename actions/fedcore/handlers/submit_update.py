@@ -6,7 +6,7 @@ what the client is to do next.
 
 from __future__ import annotations
 
-from fedcore import codec, roster, rules
+from fedcore import codec, initial, roster, rules
 from fedcore.documents import Experiment, ExperimentState, RoundState, Update
 from fedcore.errors import InvalidRequest, UploadMismatch
 from fedcore.handlers.action import Action, Caller, Role
@@ -62,6 +62,7 @@ def _is_wanted(experiment: Experiment, request: SubmitUpdate) -> bool:
         and live.state is RoundState.TRAINING
         and request.client in live.cohort
         and str(request.client) not in live.accepted
+        and str(request.client) not in live.votes
     )
 
 
@@ -103,7 +104,8 @@ def _complete(
 ) -> Submitted:
     """All chunks are there: check them as a whole, then accept the update."""
     place = _place(request)
-    found = codec.upload_id(request.round, [hashes[n] for n in sorted(hashes)])
+    layout = request.layout if request.round == 0 else None
+    found = codec.upload_id(request.round, [hashes[n] for n in sorted(hashes)], layout)
     if found != request.upload:
         raise UploadMismatch(
             f"upload: its {request.chunks} chunks make {found}, the request says "
@@ -116,16 +118,35 @@ def _complete(
         metrics=request.metrics,
         norm=inspect_whole(experiment, request, place, services),
         received=services.clock(),
+        layout=layout,
     )
     services.store.add_update(experiment, request.round, update)
-    return _accept(experiment, request, services)
+    accept = _vote if request.round == 0 else _accept
+    return accept(experiment, request, services)
+
+
+def _vote(
+    experiment: Experiment, request: SubmitUpdate, services: Services
+) -> Submitted:
+    """Count an initial model as the client's vote, however many others do the same."""
+    store = services.store
+    while _is_wanted(experiment, request):
+        updates, now = store.updates(experiment), services.clock()
+        after = store.apply(
+            initial.vote(experiment, request.client, request.upload, updates, now)
+        )
+        if after is not None:
+            store.count_round(after, request.client, None)
+            frozen = after.live.state is RoundState.FROZEN
+            return _accepted(after, request, services, froze=frozen)
+        experiment = store.reread(experiment)
+    return _as_it_stands(experiment, request, services)
 
 
 def _accept(
     experiment: Experiment, request: SubmitUpdate, services: Services
 ) -> Submitted:
     """Take the update into the round, by whichever of the two writes fits."""
-    layout = request.layout if request.round == 0 else None
     for freeze in (False, True):
         after = services.store.apply(
             rules.accept(
@@ -134,7 +155,6 @@ def _accept(
                 request.upload,
                 freeze=freeze,
                 now=services.clock(),
-                layout=layout,
             )
         )
         if after is not None:
@@ -196,8 +216,10 @@ def _accepted_upload(
     experiment: Experiment, request: SubmitUpdate, services: Services
 ) -> str | None:
     key = str(request.client)
-    if request.round == experiment.live.number:
-        return experiment.live.accepted.get(key)
+    live = experiment.live
+    if request.round == live.number:
+        takes_votes = live.number == 0 and live.state is RoundState.TRAINING
+        return (live.votes if takes_votes else live.accepted).get(key)
     record = services.store.round(experiment, request.round)
     return record.accepted.get(key) if record else None
 
@@ -218,7 +240,9 @@ def _why_not(experiment: Experiment, request: SubmitUpdate) -> str:
     if request.round > live.number:
         return f"round {request.round} is not open yet, the live one is {live.number}"
     if _has_ended(experiment, request.round):
-        return f"round {request.round} takes no updates any more"
+        late = f"round {request.round} takes no updates any more"
+        outvoted = request.round == live.number and str(request.client) in live.votes
+        return live.refused.get(str(request.client), late) if outvoted else late
     return f"client {request.client} is not in the cohort of round {live.number}"
 
 

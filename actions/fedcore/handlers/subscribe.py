@@ -15,7 +15,7 @@ from fedcore.errors import (
 from fedcore.handlers.action import Action, Caller, Role
 from fedcore.handlers.assignment import ENDED, assign
 from fedcore.handlers.waiting import pace
-from fedcore.messages import Stop, Subscribe, Subscribed, Wait
+from fedcore.messages import Rehearsed, Stop, Subscribe, Subscribed, Wait
 from fedcore.pace import LONGEST_WAIT_S, SHORTEST_WAIT_S
 from fedcore.services import Services
 from fedcore.tokens import Enrolment
@@ -23,7 +23,9 @@ from fedcore.tokens import Enrolment
 MINUTE_S = 60
 
 
-def handle(request: Subscribe, caller: Caller, services: Services) -> Subscribed:
+def handle(
+    request: Subscribe, caller: Caller, services: Services
+) -> Subscribed | Rehearsed:
     """Enrol by name, idempotently, and give the first assignment.
 
     Raises:
@@ -65,18 +67,21 @@ def _is_good_for(caller: Caller, experiment: Experiment) -> bool:
 
 def _rehearse(
     experiment: Experiment, known: Client | None, services: Services
-) -> Subscribed:
-    """Say what enrolling would answer, and write nothing."""
+) -> Rehearsed:
+    """Say whether enrolling would work, and write nothing.
+
+    Raises:
+        FederationFull: other names have all the places.
+    """
+    if known is None:
+        _free_index(experiment, services)
     over = experiment.state in ENDED
-    return Subscribed(
+    return Rehearsed(
         experiment=experiment.name,
-        index=known.index if known else _free_index(experiment, services),
-        token="",
-        settings=experiment.settings,
+        task=experiment.settings.task,
         assignment=Stop(reason=experiment.state)
         if over
         else Wait(retry_after=SHORTEST_WAIT_S, reason="this was a dry run"),
-        back_off_s=pace(experiment, services).back_off_s,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fedcore import codec
+from fedcore import codec, tokens
 from fedcore.documents import Experiment, ExperimentState, RoundState
 from fedcore.messages import Turns, Wait
 from fedcore.pace import AGGREGATION_WAIT_S, SHORTEST_WAIT_S, Pace, expected_end
@@ -34,11 +34,20 @@ def pace(experiment: Experiment, services: Services) -> Pace:
     )
 
 
+def salt(experiment: Experiment, services: Services) -> str:
+    """Return what the draw of round 0 depends on besides the seed.
+
+    The seed is often guessed, and indexes are given out in order: who has not enrolled
+    yet must not know which index to take in order to make the initial model.
+    """
+    return tokens.lot_salt(services.secrets[0], experiment.id)
+
+
 def turns(experiment: Experiment, index: int, services: Services) -> Turns:
     """Return when a client of the live round may make the calls of its work."""
     live = experiment.live
     paced = pace(experiment, services)
-    if experiment.layout is None:
+    if live.number == 0:
         paced = replace(paced, chunks=2)  # or more: only who makes the model knows
     return paced.work_turns(
         services.clock(), live.opened, live.cohort.index(index), len(live.cohort)
@@ -79,7 +88,7 @@ def _after(experiment: Experiment, index: int, now: float, services: Services) -
     lately = services.store.recent_durations(experiment)
     end = _end(experiment, now, lately, paced, services)
     enrolled = _enrolled(experiment, services)
-    expecting = _expecting(experiment, enrolled)
+    expecting = _expecting(experiment, enrolled, services)
     if index in expecting:
         soon = _sooner(experiment, now, end, now + SOON_S)
         return paced.turn_after(now, soon, expecting.index(index) / len(expecting))
@@ -130,17 +139,19 @@ def _sooner(experiment: Experiment, now: float, end: float, soon: float) -> floa
     return min(now + (end - now) / 2, soon)
 
 
-def _expecting(experiment: Experiment, enrolled: int) -> Sequence[int]:
+def _expecting(
+    experiment: Experiment, enrolled: int, services: Services
+) -> Sequence[int]:
     """Return who waits for the live round's end (or, if it pauses, its beginning)."""
     live = experiment.live
-    paused = experiment.state is ExperimentState.ENROLLING and live.number >= 0
+    # Nobody is in round 0 where an operator brought the model: it has yet to begin.
+    paused = experiment.state is ExperimentState.ENROLLING and live.cohort
     if paused or live.number >= experiment.settings.rounds:
         return live.cohort
-    return live.likely_next or _lot(experiment, live.number + 1, enrolled)
-
-
-def _lot(experiment: Experiment, number: int, enrolled: int) -> list[int]:
-    return draw(experiment.settings, number, range(enrolled))
+    number = live.number + 1
+    secret = salt(experiment, services) if number == 0 else ""
+    lot = draw(experiment.settings, number, range(enrolled), salt=secret)
+    return live.likely_next or lot
 
 
 def _enrolled(experiment: Experiment, services: Services) -> int:
@@ -153,7 +164,7 @@ def _enrolled(experiment: Experiment, services: Services) -> int:
 
 def _enrolment_end(experiment: Experiment, now: float, services: Services) -> float:
     first = services.store.first_enrolled(experiment)
-    if first is None or experiment.live.number >= 0:
+    if first is None or experiment.live.cohort:
         return now + SHORTEST_WAIT_S
     done = services.store.enrolled(experiment)
     return first + (now - first) * experiment.settings.starts_with / max(1, done)
@@ -169,7 +180,7 @@ def _round_end(
     end = expected_end(
         opened=live.opened,
         now=now,
-        done=live.accepted_count,
+        done=live.accepted_count or len(live.votes),
         target=live.target,
         usual_s=min(lately, default=None),
     )

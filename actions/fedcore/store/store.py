@@ -251,14 +251,11 @@ class Store:
 
     def accepted_updates(self, experiment: Experiment) -> list[Update]:
         """Return the updates accepted in the live round, in client order."""
-        live = experiment.live
-        where = {"experiment": experiment.id, "round": live.number}
-        updates = [
-            _read(document, Update) for document in self.database.find("updates", where)
-        ]
-        accepted = live.accepted
+        accepted = experiment.live.accepted
         return [
-            each for each in updates if accepted.get(str(each.client)) == each.upload
+            each
+            for each in self.updates(experiment)
+            if accepted.get(str(each.client)) == each.upload
         ]
 
     def add_measure(self, experiment: Experiment, number: int, data: bytes) -> None:
@@ -287,6 +284,12 @@ class Store:
         where = {"experiment": experiment.id, "round": experiment.live.number}
         found = self.database.find("measures", where, ("data",))
         return [bytes(document["data"]) for document in found]
+
+    def updates(self, experiment: Experiment) -> list[Update]:
+        """Return the complete updates of the live round, accepted or not."""
+        where = {"experiment": experiment.id, "round": experiment.live.number}
+        found = self.database.find("updates", where)
+        return [_read(document, Update) for document in found]
 
     # --- models -----------------------------------------------------------------------
 
