@@ -1,5 +1,6 @@
 """The process that clients are forked from: `python -m fedwhisk.nursery TASK DATA_DIR`.
 
+With a third argument, a seed, it makes the initial model that this seed gives.
 It loads torch and the task's data once; each client then costs milliseconds and what
 it writes to. It reads one `Start` from its standard input and reports on its standard
 output. When the input closes, because its parent says so or has died, it ends its
@@ -48,6 +49,10 @@ SAME_FAULTS = 3
 
 LONGEST_PAUSE_S = 60.0
 END_S = 10.0
+
+
+class _Trouble(Exception):
+    """Nothing can be started; the text says why."""
 
 
 @dataclass
@@ -222,38 +227,48 @@ def _speak_into(log: Path, *, anew: bool) -> None:
     os.close(descriptor)
 
 
-def _report(event: msgspec.Struct) -> None:
-    sys.stdout.buffer.write(to_line(event))
+def _report(event: msgspec.Struct, more: bytes = b"") -> None:
+    sys.stdout.buffer.write(to_line(event) + more)
     sys.stdout.buffer.flush()
 
 
-def _preload(task: str, data_dir: str) -> str | None:
-    """Load what all clients share; return what stands against it, or None."""
+def _load(task: str, data_dir: str, seed: str = "") -> tuple[Ready, bytes]:
+    """Load what all clients share; with a seed, also make the initial model.
+
+    Raises:
+        _Trouble: says what stands against it.
+    """
+    from fedclient import tasks
     from fedclient.data import DataError
     from fedclient.process import preload
     from fedclient.tasks import UnknownTask
 
+    ready, model = Ready(), b""
     try:
         preload(task, Path(data_dir) if data_dir else None)
+        if seed:
+            found = tasks.find(task)
+            model = found.initial_model(int(seed))
+            ready = Ready(len(model), found.layout)
     except (DataError, UnknownTask) as error:
-        return str(error)
-    except Exception as error:  # noqa: BLE001 - a task of one's own may raise anything
+        raise _Trouble(str(error)) from error
+    except Exception as error:
         traceback.print_exc()
-        return f"task {task!r}: {type(error).__name__}: {error}"
+        raise _Trouble(f"task {task!r}: {type(error).__name__}: {error}") from error
     # Shared pages stay shared: the collector would write to every object.
     gc.collect()
     gc.freeze()
-    return None
+    return ready, model
 
 
 def main(arguments: Sequence[str]) -> int:
     """Load, wait for the word, and be the clients' parent."""
-    task, data_dir = arguments
-    trouble = _preload(task, data_dir)
-    if trouble is not None:
-        _report(Failed(trouble))
+    try:
+        ready, model = _load(*arguments)
+    except _Trouble as trouble:
+        _report(Failed(str(trouble)))
         return 1
-    _report(Ready())
+    _report(ready, model)
     line = sys.stdin.buffer.readline()
     if not line:
         return 0

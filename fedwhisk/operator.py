@@ -31,6 +31,11 @@ class Model:
     vector: bytes
     layout: Layout
 
+    @property
+    def hashes(self) -> list[str]:
+        """The hashes of its chunks, in order."""
+        return [codec.sha256(chunk) for chunk in codec.split(self.vector)]
+
 
 class Operator:
     """The operator of one deployment.
@@ -51,13 +56,50 @@ class Operator:
         return self._actions.traffic.throttled
 
     def start(
-        self, name: str, settings: Mapping[str, Any], *, resume: bool = False
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        *,
+        resume: bool = False,
+        model: Model | None = None,
     ) -> messages.Started:
-        """Store an experiment, or take it up again; twice is once."""
+        """Store an experiment, or take it up again; twice is once.
+
+        It begins with `model`, if that is given, which `bring` must then bring.
+        """
         request = messages.StartExperiment(
-            experiment=name, settings=dict(settings), resume=resume
+            experiment=name,
+            settings=dict(settings),
+            resume=resume,
+            initial=codec.upload_id(0, model.hashes, model.layout) if model else None,
+            layout=model.layout if model else None,
         )
         return self._call("start_experiment", request, messages.Started)
+
+    def bring(self, name: str, model: Model) -> None:
+        """Send the initial model, from the first chunk on that is missing."""
+        chunks, hashes = list(codec.split(model.vector)), model.hashes
+        missing = [0]
+        while missing:
+            request = messages.PutModel(
+                experiment=name,
+                chunk=missing[0],
+                data=codec.encode(chunks[missing[0]]),
+                hashes=hashes,
+            )
+            missing = self._call("put_model", request, messages.Stored).missing
+
+    def knows(self, name: str) -> bool:
+        """Return True if there is an experiment of that name."""
+        try:
+            request = messages.Status(experiment=name, view="list")
+            self._call("status", request, messages.Listing)
+        except OperatorError as error:
+            refusal = error.__cause__
+            if isinstance(refusal, Refused) and refusal.code == "unknown_experiment":
+                return False
+            raise
+        return True
 
     def stop(self, name: str) -> messages.Stopped:
         """End an experiment."""

@@ -22,6 +22,7 @@ from typing import IO
 
 import msgspec
 
+from fedcore.codec import Layout
 from fedwhisk.database import last_line
 from fedwhisk.errors import OperatorError
 from fedwhisk.pool_messages import (
@@ -46,16 +47,21 @@ class ClientPool:
         chaos: faults that clients have met on purpose, by kind.
         given_up: the last words of clients that ended without being asked to.
         done: names of the clients whose experiment is over.
+        initial: the initial model and its layout, if a seed was given, after `wait`.
     """
 
-    def __init__(self, task: str, *, data_dir: Path | None, logs: Path) -> None:
+    def __init__(
+        self, task: str, *, data_dir: Path | None, logs: Path, seed: int | None = None
+    ) -> None:
         self.calls: Counter[str] = Counter()
         self.chaos: Counter[str] = Counter()
         self.bytes_in = self.bytes_out = self.throttled = 0
         self.given_up: dict[str, str] = {}
         self.done: set[str] = set()
-        self._task = task
-        self._data_dir = str(data_dir.absolute()) if data_dir else ""
+        self.initial: tuple[bytes, Layout] = (b"", [])
+        self._wanted = [task, str(data_dir.absolute()) if data_dir else ""]
+        if seed is not None:
+            self._wanted.append(str(seed))
         self._log = logs / "nursery.log"
         self._events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._is_ready = False
@@ -64,7 +70,7 @@ class ClientPool:
 
     def warm_up(self) -> None:
         """Start loading what the clients share; returns at once."""
-        command = [sys.executable, "-m", "fedwhisk.nursery", self._task, self._data_dir]
+        command = [sys.executable, "-m", "fedwhisk.nursery", *self._wanted]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - a command of our own
                 command,
@@ -156,5 +162,8 @@ class ClientPool:
         decoder = msgspec.json.Decoder(Event)
         with stream:
             for line in stream:
-                self._events.put(decoder.decode(line))
+                event = decoder.decode(line)
+                if isinstance(event, Ready) and event.size:
+                    self.initial = (stream.read(event.size), event.layout)
+                self._events.put(event)
         self._events.put(None)

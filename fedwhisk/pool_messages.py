@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from fedcore.codec import Layout
 from fedwhisk.chaos import Chaos
 
 
@@ -38,7 +39,17 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
-    """Everything that clients share has been loaded."""
+    """Everything that clients share has been loaded.
+
+    Where the initial model was asked for, its bytes follow on the line.
+
+    Attributes:
+        size: how many bytes follow.
+        layout: the initial model's.
+    """
+
+    size: int = 0
+    layout: Layout = []
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

@@ -19,16 +19,17 @@ import msgspec
 from fedclient.api import Refused
 from fedcore import tokens
 from fedcore.documents import AT_REST
-from fedcore.messages import Report
+from fedcore.messages import Report, Started
 from fedcore.settings import ExperimentSettings
 from fedcore.store.store import EVALUATION_TRIES
+from fedwhisk import pretrained
 from fedwhisk.chaos import CALM, Chaos, HostChaos
 from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError, interrupt_on_sigterm
 from fedwhisk.guests import guest, last_to_leave
 from fedwhisk.home import Home, made_home
 from fedwhisk.ledger import Ledger
-from fedwhisk.operator import Operator
+from fedwhisk.operator import Model, Operator
 from fedwhisk.platform import (
     Platform,
     Where,
@@ -60,6 +61,7 @@ class Job:
         on: which deployment serves the actions.
         chaos: what is done to it on purpose, to show that it does no harm.
         fresh: whether one that has finished is trained anew, under another name.
+        model: the file that training starts from; None: the task's initial model.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Job:
     on: Where
     chaos: Chaos = CALM
     fresh: bool = False
+    model: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -110,6 +113,7 @@ class Runner:
             self._job.settings.task,
             data_dir=self._settings.data_dir,
             logs=self._home.logs,
+            seed=self._job.settings.seed,
         )
         try:
             pool.warm_up()  # first: loading torch takes longest
@@ -166,8 +170,7 @@ class Runner:
         with Operator(platform.base_url, platform.secret) as operator:
             if job.fresh:
                 job = self._job = replace(job, name=_unfinished(operator, job.name))
-            raw = msgspec.to_builtins(job.settings)
-            stored = operator.start(job.name, raw, resume=True)
+            stored = self._store(operator, pool)
             report = operator.report(job.name)
             ledger = Ledger(self._home.path / "runs", report.id)
             if stored.state == "finished":
@@ -193,6 +196,23 @@ class Runner:
                     f"{job.folder}: results cannot be written ({error}); the same "
                     "command tries again"
                 ) from error
+
+    def _store(self, operator: Operator, pool: ClientPool) -> Started:
+        """Store the experiment, and bring its initial model: no client chooses it.
+
+        One that is there already is taken as it is, unless a file was named.
+        """
+        job = self._job
+        vector, layout = pool.initial
+        model = Model(0, vector, layout)
+        if job.model is not None:
+            model = pretrained.read(job.model, layout)
+        pinned = model if job.model or not operator.knows(job.name) else None
+        raw = msgspec.to_builtins(job.settings)
+        stored = operator.start(job.name, raw, resume=True, model=pinned)
+        if stored.awaits_model:
+            operator.bring(job.name, model)
+        return stored
 
     def _say_finished(self) -> None:
         """Say that there is nothing to do.

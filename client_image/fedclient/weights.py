@@ -108,7 +108,13 @@ def save(
     Raises:
         OSError: the file cannot be written.
     """
-    source = {"experiment": experiment, "version": str(version), "task": task}
+    order = json.dumps([name for name, _ in layout])  # the file has its own
+    source = {
+        "experiment": experiment,
+        "version": str(version),
+        "task": task,
+        "order": order,
+    }
     metadata = {SOURCE: json.dumps(source, sort_keys=True)}
     try:
         save_file(arrays(model, layout), path, metadata)
@@ -117,7 +123,7 @@ def save(
 
 
 def load(path: Path, layout: Layout | None = None) -> ModelFile:
-    """Read a model, in the order of `layout` if that is given.
+    """Read a model, in the order of `layout` if that is given, else of who saved it.
 
     Raises:
         ModelError: no such file, not safetensors, not float32, or another layout.
@@ -127,6 +133,7 @@ def load(path: Path, layout: Layout | None = None) -> ModelFile:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             source = (file.metadata() or {}).get(SOURCE, "{}")
         metadata = msgspec.json.decode(source, type=dict[str, str])
+        saved = msgspec.json.decode(metadata.get("order", "[]"), type=list[str])
     except (OSError, SafetensorError, msgspec.DecodeError) as error:
         raise ModelError(
             f"{path}: not a readable safetensors file ({error})"
@@ -134,7 +141,8 @@ def load(path: Path, layout: Layout | None = None) -> ModelFile:
     found = {str(array.dtype) for array in tensors.values()} - {"float32"}
     if found:
         raise ModelError(f"{path}: found {sorted(found)}, expected float32 tensors")
-    order = layout or [(name, list(array.shape)) for name, array in tensors.items()]
+    names = saved if sorted(saved) == sorted(tensors) else list(tensors)
+    order = layout or [(name, list(tensors[name].shape)) for name in names]
     try:
         return ModelFile(vector(tensors, order), order, metadata)
     except ModelError as error:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedwhisk.cli import options
+
+if TYPE_CHECKING:
+    from fedwhisk.operator import Model
 
 Resume = Annotated[
     bool, typer.Option("--resume", help="Take a failed or stopped one up again.")
@@ -21,6 +25,7 @@ def start(
     flags: Mapping[str, object],
     experiment: options.Experiment = None,
     config: options.Config = None,
+    model: options.Model = None,
     resume: Resume = False,
     on: options.On = None,
 ) -> None:
@@ -30,10 +35,28 @@ def start(
     name, settings = options.experiment(config, experiment, flags)
     from fedwhisk.operator import operating
 
+    begins_with = _read(model, settings.task) if model else None
     with operating(on, new=True) as operator:
-        stored = operator.start(name, msgspec.to_builtins(settings), resume=resume)
+        raw = msgspec.to_builtins(settings)
+        stored = operator.start(name, raw, resume=resume, model=begins_with)
+        if begins_with and stored.awaits_model:
+            operator.bring(name, begins_with)
     verb = "stored" if stored.created else "there already"
     typer.echo(f"{stored.experiment}: {verb}, {stored.state}")
+    if stored.created and model is None:
+        typer.echo(
+            "its first clients make the initial model, and three must make the same; "
+            "--model brings one"
+        )
+
+
+def _read(path: Path, task: str) -> Model:
+    from fedwhisk import pretrained
+
+    layout = pretrained.layout_of(task)
+    if layout is None:
+        typer.echo(f"task {task}: not on this machine, the model is taken as it is")
+    return pretrained.read(path, layout)
 
 
 def stop(experiment: Name, on: options.On = None) -> None:

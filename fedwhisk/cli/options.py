@@ -43,6 +43,13 @@ Config = Annotated[
     Path | None,
     typer.Option(help="A YAML file of settings; options override it."),
 ]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        help="A safetensors file that training starts from: an exported version, or a "
+        "pretrained model."
+    ),
+]
 MaxTraining = Annotated[
     int | None,
     typer.Option(min=1, help="Clients that train at once; else the number of cores."),

@@ -49,6 +49,7 @@ def run(
     flags: Mapping[str, object],
     experiment: options.Experiment = None,
     config: options.Config = None,
+    model: options.Model = None,
     out: Out = None,
     max_training: options.MaxTraining = None,
     port: Port = PORT,
@@ -68,7 +69,7 @@ def run(
     at_once = max_training or os.cpu_count() or 1
     deployed = deployment.load()
     folder, where = out or deployment.results_folder(deployed), chosen(deployed, on)
-    job = Job(name, settings, folder, at_once, port, where, disturbed, fresh)
+    job = Job(name, settings, folder, at_once, port, where, disturbed, fresh, model)
     with chosen_view(name, settings, quiet=json) as view:
         runner = Runner(job, deployed, view, STARTED)
         try:
