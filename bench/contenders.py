@@ -111,6 +111,7 @@ def _plain(loop: str) -> Callable[[Job], Sequence[str]]:
 def fedwhisk_run(job: Job) -> Sequence[str]:
     """Return the command that does the job with everything on this machine."""
     command = [sys.executable, "-m", "fedwhisk", "run", "--json", "--port", "0"]
+    command += ["--on", "embedded"]  # whatever the environment names
     for name, value in asdict(job).items():
         command += [f"--{name.replace('_', '-')}", str(value)]
     return command

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fedwhisk.platform import Platform
 
 AWAKE_S = 1.0
+DATABASE_PORT = 27017
 OPEN_DATABASE = (
     "warning: the database has no password: who reaches MONGODB_URL reads and changes "
     "all that is in it"
@@ -41,7 +42,6 @@ DatabaseHost = Annotated[
         "Without it, on the loopback address alone.",
     ),
 ]
-DATABASE_PORT = 27017
 
 
 def up(
