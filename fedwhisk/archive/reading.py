@@ -7,6 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import msgspec
 
 from fedcore.documents import AT_REST, Document, Experiment
 from fedcore.store.database import Database
+from fedwhisk.archive.checking import Wrong, check_experiment, check_row
 from fedwhisk.archive.contents import (
     CHUNK_FIELDS,
     EXPERIMENT,
@@ -30,6 +32,10 @@ from fedwhisk.archive.contents import (
 from fedwhisk.errors import InputError, OperatorError
 
 PIECE = 1 << 20
+
+LARGEST_MANIFEST = 64 << 20
+LARGEST_DOCUMENT = 16 << 20
+"""Bytes; a document of MongoDB is no larger, and so neither is a line or a chunk."""
 
 UNREADABLE = (
     zipfile.BadZipFile,
@@ -59,33 +65,62 @@ def load(database: Database, path: Path) -> Contents:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            experiment = _check(archive)
+            document, experiment = _check(archive)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
     except UNREADABLE as error:
         raise InputError(
             f"{path}: not a file of `fedwhisk export --all`, or damaged ({error})"
         ) from None
-    except _Damaged as error:
+    except (_Damaged, Wrong) as error:
         raise InputError(f"{path}: {error}") from None
     with zipfile.ZipFile(path) as archive:
-        return _store(database, archive, experiment)
+        return _store(database, archive, document, experiment)
 
 
-def _check(archive: zipfile.ZipFile) -> Document:
-    """Check a file as a whole; return the experiment's document."""
+def _check(archive: zipfile.ZipFile) -> tuple[Document, Experiment]:
+    """Check a file as a whole; return the experiment's document, and what it says."""
+    _check_sizes(archive)
     manifest = _manifest(archive)
     _check_names(archive, manifest.entries)
     for name, wanted in manifest.entries.items():
         if _hash(archive, name) != wanted:
             raise _Damaged(f"damaged: {name} does not fit its hash")
-    experiment = _parse(EXPERIMENT, archive.read(EXPERIMENT), Experiment)
-    if experiment["state"] not in AT_REST:
-        raise _Damaged(f"{EXPERIMENT}: found state {experiment['state']!r}")
+    document = _parse(EXPERIMENT, archive.read(EXPERIMENT), Experiment)
+    with _within(EXPERIMENT):
+        experiment = check_experiment(document)
+    if experiment.state not in AT_REST:
+        raise _Damaged(f"{EXPERIMENT}: found state {experiment.state.value!r}")
     for collection in ROWS:
         for row in _rows(archive, collection):
-            _check_row(collection, row, experiment["_id"], manifest.entries)
-    return experiment
+            with _within(rows_name(collection)):
+                check_row(collection, row, experiment)
+            _check_bytes(collection, row, manifest.entries)
+    return document, experiment
+
+
+@contextmanager
+def _within(name: str) -> Iterator[None]:
+    """Say in which entry a wrong document is."""
+    try:
+        yield
+    except Wrong as error:
+        raise _Damaged(f"{name}: {error}") from None
+
+
+def _check_sizes(archive: zipfile.ZipFile) -> None:
+    """Refuse what could grow when it is read, before anything is."""
+    for info in archive.infolist():
+        name, size = info.filename, info.file_size
+        if info.compress_type != zipfile.ZIP_STORED or info.compress_size != size:
+            raise _Damaged(f"{name[:80]!r}: found a compressed entry, expected none")
+        if name.endswith(".jsonl"):  # read line by line
+            continue
+        most = LARGEST_MANIFEST if name == MANIFEST else LARGEST_DOCUMENT
+        if size > most:
+            raise _Damaged(
+                f"{name[:80]!r}: found {size:,} bytes, expected at most {most:,}"
+            )
 
 
 def _manifest(archive: zipfile.ZipFile) -> Manifest:
@@ -104,15 +139,12 @@ def _manifest(archive: zipfile.ZipFile) -> Manifest:
 
 
 def _check_names(archive: zipfile.ZipFile, entries: Mapping[str, str]) -> None:
-    infos = [info for info in archive.infolist() if info.filename != MANIFEST]
-    found = [info.filename for info in infos]
+    found = [name for name in archive.namelist() if name != MANIFEST]
     due = {EXPERIMENT, *map(rows_name, ROWS.keys() - LATER)}
     odd = sorted((set(found) ^ set(entries)) | (due - set(entries)))
     if odd or len(found) != len(entries):
         named = ", ".join(odd[:3]) or "one is there twice"
         raise _Damaged(f"damaged: entries differ from the manifest's ({named})")
-    if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
-        raise _Damaged("found a compressed entry, expected none")
 
 
 def _hash(archive: zipfile.ZipFile, name: str) -> str:
@@ -128,7 +160,11 @@ def _rows(archive: zipfile.ZipFile, collection: str) -> Iterator[Document]:
     if collection in LATER and name not in archive.namelist():
         return
     with archive.open(name) as lines:
-        for line in lines:
+        while line := lines.readline(LARGEST_DOCUMENT + 1):
+            if len(line) > LARGEST_DOCUMENT:
+                raise _Damaged(
+                    f"{name}: found a line of more than {LARGEST_DOCUMENT:,} bytes"
+                )
             yield _parse(name, line, ROWS[collection])
 
 
@@ -141,43 +177,79 @@ def _parse(name: str, text: bytes, kind: type[Any]) -> Document:
     return document
 
 
-def _check_row(
-    collection: str, row: Document, experiment: str, entries: Mapping[str, str]
-) -> None:
-    """See that a document is the experiment's own, and its bytes are the right ones."""
-    key = row.get("_id")
-    mine = isinstance(key, str) and key.startswith(f"{experiment}/")
-    if not mine or row.get("experiment") != experiment:
-        raise _Damaged(f"{rows_name(collection)}: {key!r} is of another experiment")
+def _check_bytes(collection: str, row: Document, entries: Mapping[str, str]) -> None:
+    """See that the bytes of a chunk are in the file, and the right ones."""
     if collection in CHUNK_FIELDS:
-        found = entries.get(chunk_name(collection, str(key)))
-        if found is None or found != row.get("hash"):
+        key = row["_id"]
+        if entries.get(chunk_name(collection, key)) != row["hash"]:
             raise _Damaged(f"{rows_name(collection)}: the bytes of {key!r} differ")
 
 
 def _store(
-    database: Database, archive: zipfile.ZipFile, experiment: Document
+    database: Database,
+    archive: zipfile.ZipFile,
+    document: Document,
+    experiment: Experiment,
 ) -> Contents:
-    name = experiment["name"]
-    taken = OperatorError(f"the database has an experiment named {name!r} already")
-    if database.find("experiments", {"name": name}):
+    taken = OperatorError(
+        f"the database has an experiment named {experiment.name!r} already"
+    )
+    if database.find("experiments", {"name": experiment.name}):
         raise taken
+    _check_unknown(database, archive, experiment)
     database.prepare()
     counts = {
         collection: _store_rows(database, archive, collection) for collection in ROWS
     }
-    if not database.insert("experiments", experiment):
+    if not database.insert("experiments", document):
         raise taken
-    return Contents(
-        msgspec.convert(experiment, Experiment), counts["clients"], counts["rounds"]
-    )
+    return Contents(experiment, counts["clients"], counts["rounds"])
+
+
+def _check_unknown(
+    database: Database, archive: zipfile.ZipFile, experiment: Experiment
+) -> None:
+    """Refuse an id that the database knows, but for what a cut-off import has left.
+
+    Raises:
+        OperatorError: an experiment, or a document that is not the file's, has the id.
+    """
+    known = bool(database.find("experiments", {"_id": experiment.id}, ("name",)))
+    mine = {"experiment": experiment.id}
+    for collection in ROWS:
+        left = database.count(collection, mine)
+        same = sum(_is_there(database, archive, collection)) if left else 0
+        known = known or left != same
+    if known:
+        raise OperatorError(
+            f"the database has an experiment with the id {experiment.id} already, or "
+            "documents of it that the file has not"
+        )
+
+
+def _is_there(
+    database: Database, archive: zipfile.ZipFile, collection: str
+) -> Iterator[bool]:
+    """Yield for each of the file's documents whether the database has just that."""
+    for row in _whole_rows(archive, collection):
+        found = database.find(collection, {"_id": row["_id"]})
+        yield bool(found) and _plain(found[0]) == _plain(row)
+
+
+def _plain(document: Document) -> Document:
+    return document | {"data": bytes(document.get("data", b""))}
+
+
+def _whole_rows(archive: zipfile.ZipFile, collection: str) -> Iterator[Document]:
+    for row in _rows(archive, collection):
+        if collection in CHUNK_FIELDS:
+            row["data"] = archive.read(chunk_name(collection, row["_id"]))
+        yield row
 
 
 def _store_rows(database: Database, archive: zipfile.ZipFile, collection: str) -> int:
     count = 0
-    for row in _rows(archive, collection):
-        if collection in CHUNK_FIELDS:
-            row["data"] = archive.read(chunk_name(collection, row["_id"]))
+    for row in _whole_rows(archive, collection):
         database.insert(collection, row)
         count += 1
     return count

@@ -51,13 +51,24 @@ def export(
     with operating(on) as operator:
         report = operator.report(experiment)
         model = operator.model(report.experiment, version)
-    path = out or Path(f"{report.experiment}-{model.version}.safetensors")
+    path = out or _here(report.experiment, model.version)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_model(path, model, report)
     except OSError as error:
         raise InputError(f"--out: {path} cannot be written ({error})") from None
     typer.echo(f"version {model.version} of {report.experiment}: {path}")
+
+
+def _here(name: str, version: int) -> Path:
+    """Return a file's name for a model; it lies in this folder, whatever is stored."""
+    from fedcore.errors import InvalidSettings
+    from fedcore.settings import check_name
+
+    try:
+        return Path(f"{check_name(name)}-{version}.safetensors")
+    except InvalidSettings as error:
+        raise InputError(f"{error}; --out names another file") from None
 
 
 def _export_all(name: str, path: Path, on: Where | None) -> None:

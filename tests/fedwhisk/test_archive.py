@@ -3,6 +3,7 @@
 import json
 import zipfile
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -16,10 +17,13 @@ from fedwhisk.archive import contents, reading, writing
 from fedwhisk.errors import InputError, OperatorError
 from tests.fedcore.world import World, finish, open_round_1
 
+ID = "0123456789abcdef"
+
 
 def halfway() -> World:
     """A federation stopped in round 1, with one of its two updates accepted."""
     world = World()
+    world.services = replace(world.services, new_id=lambda: ID)
     world.start()
     members = open_round_1(world)
     live = world.live
@@ -174,11 +178,11 @@ class Forged:
         hashes = {n: sha256(data) for n, data in self.entries.items()}
         self.manifest = {"entries": hashes} | self.manifest | how.pop("manifest", {})
         self.manifest["entries"] = hashes | how.pop("entries", {})
+        database = how.pop("database", None) or MemoryDatabase()
         with zipfile.ZipFile(self._file, "w", **how) as archive:
             for name, data in self.entries.items():
                 archive.writestr(name, data)
             archive.writestr("manifest.json", json.dumps(self.manifest))
-        database = MemoryDatabase()
         try:
             reading.load(database, self._file)
         finally:
@@ -212,7 +216,7 @@ def test_a_manifest_that_does_not_fit_is_refused(forged, how, complaint) -> None
     assert not forged.stored
 
 
-def changed(forged: Forged, name: str, **fields) -> None:
+def changed(forged: Forged, name: str, /, **fields) -> None:
     lines = forged.entries[name].splitlines()
     first = json.loads(lines[0]) | fields
     forged.entries[name] = b"\n".join([json.dumps(first).encode(), *lines[1:]]) + b"\n"
@@ -224,11 +228,25 @@ def changed(forged: Forged, name: str, **fields) -> None:
         ("experiment.json", {"state": "running"}, "found state 'running'"),
         ("experiment.json", {"state": "asleep"}, "experiment.json: Invalid enum"),
         ("experiment.json", {"settings": 7}, "experiment.json: Expected `object`"),
-        ("clients.jsonl", {"_id": "other/0000000"}, "is of another experiment"),
+        ("clients.jsonl", {"_id": f"{ID}/0000007"}, f"found key '{ID}/0000007'"),
         ("clients.jsonl", {"experiment": "other"}, "is of another experiment"),
         ("clients.jsonl", {"index": "none"}, "clients.jsonl: Expected `int`"),
         ("model_chunks.jsonl", {"hash": "0" * 64}, "model_chunks.jsonl: the bytes of"),
-        ("update_chunks.jsonl", {"_id": "id1/none"}, "the bytes of 'id1/none' differ"),
+        ("update_chunks.jsonl", {"_id": f"{ID}/none"}, f"found key '{ID}/none'"),
+        ("model_chunks.jsonl", {"version": 1}, f"expected '{ID}/0000001/0000000'"),
+        ("model_chunks.jsonl", {"version": "0"}, "Expected `int`, got `str`"),
+        ("uploads.jsonl", {"_id": f"{ID}/0000001/0000000/3"}, "found key"),
+        ("updates.jsonl", {"metrics": {"\x1b[2J": 1.0}}, "updates.jsonl: Expected"),
+        ("rounds.jsonl", {"refused": {"0": "\x1b]0;x\x07"}}, "expected one line"),
+        ("clients.jsonl", {"name": "\x1b]0;owned\x07"}, "clients.jsonl: Expected"),
+        ("clients.jsonl", {"name": "a\u009bb"}, "clients.jsonl: Expected"),
+        ("experiment.json", {"_id": "abc"}, "found id 'abc', expected 16 digits"),
+        ("experiment.json", {"_id": f"{ID}/0000001"}, "found id .* expected 16 digits"),
+        ("experiment.json", {"name": "../../evil"}, "found '../../evil', expected 1"),
+        ("experiment.json", {"settings": {"clients": 10**15}}, "settings.clients"),
+        ("experiment.json", {"settings": {"quorum": -3}}, "settings.quorum"),
+        ("experiment.json", {"layout": [["w", [10**10]]]}, "layout|Expected"),
+        ("experiment.json", {"reason": "\x1b[31m"}, "expected one line"),
     ],
 )
 def test_a_document_that_does_not_fit_is_refused(forged, name, fields, complaint):
@@ -236,6 +254,53 @@ def test_a_document_that_does_not_fit_is_refused(forged, name, fields, complaint
     with pytest.raises(InputError, match=complaint):
         forged.loaded()
     assert not forged.stored
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "experiment.json", "rounds.jsonl"])
+def test_no_entry_grows_when_it_is_read(tmp_path, file, name) -> None:
+    path = tmp_path / "bomb.fed"
+    with zipfile.ZipFile(file) as sound, zipfile.ZipFile(path, "w") as bomb:
+        for entry in sound.namelist():
+            blanks = b" " * 1_000_000 if entry == name else b""
+            how = zipfile.ZIP_DEFLATED if entry == name else zipfile.ZIP_STORED
+            bomb.writestr(entry, sound.read(entry) + blanks, how)
+    with pytest.raises(InputError, match=f"'{name}': found a compressed entry"):
+        reading.load(MemoryDatabase(), path)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "experiment.json"])
+def test_what_is_read_as_a_whole_is_bounded(tmp_path, file, monkeypatch, name) -> None:
+    monkeypatch.setattr(reading, "LARGEST_MANIFEST", 100)
+    if name != "manifest.json":
+        monkeypatch.undo()
+        monkeypatch.setattr(reading, "LARGEST_DOCUMENT", 100)
+    with pytest.raises(InputError, match="bytes, expected at most 100"):
+        reading.load(MemoryDatabase(), file)
+
+
+def test_another_experiments_id_is_refused_before_anything_is_stored(
+    world, forged
+) -> None:
+    """A file with a running experiment's id must not touch that experiment."""
+    running = World()
+    running.services = replace(running.services, new_id=lambda: ID)
+    running.start("victim")
+    database = running.services.store.database
+    before = plain(database)
+    with pytest.raises(OperatorError, match=f"with the id {ID} already"):
+        forged.loaded(database=database)
+    assert plain(database) == before
+
+
+def test_what_lies_under_an_id_must_be_the_files_own(file) -> None:
+    """What an import left behind is gone on with only where it is the same."""
+    database = MemoryDatabase()
+    planted = {"_id": f"{ID}/0000001/0000000", "experiment": ID, "version": 1}
+    database.insert("model_chunks", planted | {"chunk": 0, "data": b"x", "hash": "x"})
+    before = plain(database)
+    with pytest.raises(OperatorError, match="documents of it that the file has not"):
+        reading.load(database, file)
+    assert plain(database) == before
 
 
 def test_a_missing_collection_is_named(forged) -> None:

@@ -181,7 +181,7 @@ def uploads_without_a_round(patch: Patch) -> None:
     usual = codec.upload_id
     patch(codec, "upload_id", lambda number, hashes: usual(0, hashes))
     patch(
-        Place, "_upload_key", lambda place, experiment: f"{place.client}/{place.upload}"
+        Place, "upload_key", lambda place, experiment: f"{place.client}/{place.upload}"
     )
 
 

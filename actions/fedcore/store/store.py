@@ -106,7 +106,7 @@ class Store:
 
     def add_client(self, experiment: Experiment, client: Client) -> bool:
         """Enrol a client; False when its index or its name is taken."""
-        document = to_document(client) | {"_id": _client_key(experiment, client.index)}
+        document = to_document(client) | {"_id": client_key(experiment, client.index)}
         return self.database.insert("clients", document)
 
     def client_named(self, experiment: Experiment, name: str) -> Client | None:
@@ -127,7 +127,7 @@ class Store:
 
     def first_enrolled(self, experiment: Experiment) -> float | None:
         """Return when the first client enrolled."""
-        key = {"_id": _client_key(experiment, 0)}
+        key = {"_id": client_key(experiment, 0)}
         found = self.database.find("clients", key, ("enrolled",))
         return float(found[0]["enrolled"]) if found else None
 
@@ -142,7 +142,7 @@ class Store:
 
     def knows_client(self, experiment: Experiment, index: int) -> bool:
         """Tell whether a client is enrolled."""
-        key = _client_key(experiment, index)
+        key = client_key(experiment, index)
         return self.database.count("clients", {"_id": key}) > 0
 
     def promise_return(self, experiment: Experiment, index: int, due: float) -> None:
@@ -163,7 +163,7 @@ class Store:
         told no more before `until`.
         """
         change: Change = {"$set": {"told": standing, "told_until": until}}
-        key = {"_id": _client_key(experiment, index)}
+        key = {"_id": client_key(experiment, index)}
         first = key | {"told": {"$ne": standing}}
         again = key | {"told": standing, "told_until": {"$lte": now}}
         return any(
@@ -184,10 +184,9 @@ class Store:
         self, experiment: Experiment, index: int, round_number: int, upload: str
     ) -> bool:
         """Make room for an upload; False when the client has used its three."""
-        prefix = f"{experiment.id}/{round_number:07}/{index:07}"
+        slots = slot_keys(experiment, index, round_number)
         about = {"experiment": experiment.id, "round": round_number, "upload": upload}
-        for slot in range(MAX_UPLOADS):
-            key = f"{prefix}/{slot}"
+        for key in slots:
             if self.database.insert("uploads", {"_id": key} | about):
                 return True
             if self.database.find("uploads", {"_id": key, "upload": upload}):
@@ -197,7 +196,7 @@ class Store:
     def _change_client(
         self, experiment: Experiment, index: int, change: Change
     ) -> bool:
-        key = {"_id": _client_key(experiment, index)}
+        key = {"_id": client_key(experiment, index)}
         return self.database.update("clients", key, change) is not None
 
     # --- updates ----------------------------------------------------------------------
@@ -245,8 +244,12 @@ class Store:
         self, experiment: Experiment, round_number: int, update: Update
     ) -> None:
         """Store what a complete upload says of itself; the first time counts."""
-        key = f"{experiment.id}/{round_number:07}/{update.client:07}/{update.upload}"
-        where = {"_id": key, "experiment": experiment.id, "round": round_number}
+        place = Place(round=round_number, client=update.client, upload=update.upload)
+        where = {
+            "_id": place.upload_key(experiment),
+            "experiment": experiment.id,
+            "round": round_number,
+        }
         self.database.insert("updates", to_document(update) | where)
 
     def accepted_updates(self, experiment: Experiment) -> list[Update]:
@@ -264,7 +267,7 @@ class Store:
         self.database.insert(
             "measures",
             {
-                "_id": _model_key(experiment, live, number),
+                "_id": model_key(experiment, live, number),
                 "experiment": experiment.id,
                 "round": live,
                 "chunk": number,
@@ -308,7 +311,7 @@ class Store:
         self.database.insert(
             "model_chunks",
             {
-                "_id": _model_key(experiment, version, number),
+                "_id": model_key(experiment, version, number),
                 "experiment": experiment.id,
                 "version": version,
                 "chunk": number,
@@ -334,7 +337,7 @@ class Store:
         self, experiment: Experiment, version: int, number: int
     ) -> tuple[bytes, str] | None:
         """Return a chunk of a version and its hash."""
-        key = {"_id": _model_key(experiment, version, number)}
+        key = {"_id": model_key(experiment, version, number)}
         found = self.database.find("model_chunks", key, ("data", "hash"))
         return (bytes(found[0]["data"]), found[0]["hash"]) if found else None
 
@@ -343,14 +346,14 @@ class Store:
     def add_round(self, experiment: Experiment, record: RoundRecord) -> None:
         """Store a closed round's history, once."""
         document = to_document(record) | {
-            "_id": _round_key(experiment, record.number),
+            "_id": round_key(experiment, record.number),
             "experiment": experiment.id,
         }
         self.database.insert("rounds", document)
 
     def round(self, experiment: Experiment, number: int) -> RoundRecord | None:
         """Return the history of a closed round."""
-        key = {"_id": _round_key(experiment, number)}
+        key = {"_id": round_key(experiment, number)}
         found = self.database.find("rounds", key)
         return _read(found[0], RoundRecord) if found else None
 
@@ -389,7 +392,7 @@ class Store:
         if not self.database.update(
             "experiments", live, {"$addToSet": {"live.late": index}}
         ):
-            key = {"_id": _round_key(experiment, number)}
+            key = {"_id": round_key(experiment, number)}
             self.database.update("rounds", key, {"$addToSet": {"late": index}})
 
     def unscored(self, experiment: Experiment) -> list[RoundRecord]:
@@ -415,7 +418,7 @@ class Store:
         """Give the scoring of a version to a client; False when someone else has it."""
         seen: EvaluationState = record.evaluation
         where = {
-            "_id": _round_key(experiment, record.number),
+            "_id": round_key(experiment, record.number),
             "evaluation.result": None,
             "evaluation.attempts": seen.attempts,
             "evaluation.until": {"$lte": now},
@@ -436,7 +439,7 @@ class Store:
     ) -> None:
         """Store a version's score, if that client was asked; the first one stays."""
         where = {
-            "_id": _round_key(experiment, version),
+            "_id": round_key(experiment, version),
             "evaluation.result": None,
             "evaluation.asked": index,
         }
@@ -453,7 +456,7 @@ class Place(msgspec.Struct, frozen=True):
 
     def key(self, experiment: Experiment) -> str:
         """Return the key of the chunk."""
-        return f"{self._upload_key(experiment)}/{self.chunk:07}"
+        return f"{self.upload_key(experiment)}/{self.chunk:07}"
 
     def document(self, experiment: Experiment) -> Document:
         """Return the chunk's document without its content."""
@@ -464,10 +467,11 @@ class Place(msgspec.Struct, frozen=True):
 
     def upload_range(self, experiment: Experiment) -> Document:
         """Return the filter of all chunks of the upload."""
-        prefix = self._upload_key(experiment)
+        prefix = self.upload_key(experiment)
         return {"_id": {"$gte": f"{prefix}/", "$lt": f"{prefix}0"}}  # "0" follows "/"
 
-    def _upload_key(self, experiment: Experiment) -> str:
+    def upload_key(self, experiment: Experiment) -> str:
+        """Return the key of the upload as a whole, which begins those of its chunks."""
         return f"{experiment.id}/{self.round:07}/{self.client:07}/{self.upload}"
 
 
@@ -518,13 +522,22 @@ def _newest_first(documents: Iterable[Document]) -> list[Experiment]:
     return sorted(experiments, key=lambda each: (each.created, each.id))[::-1]
 
 
-def _client_key(experiment: Experiment, index: int) -> str:
+def slot_keys(experiment: Experiment, index: int, number: int) -> list[str]:
+    """Return the keys under which a client's uploads for a round are counted."""
+    prefix = f"{experiment.id}/{number:07}/{index:07}"
+    return [f"{prefix}/{slot}" for slot in range(MAX_UPLOADS)]
+
+
+def client_key(experiment: Experiment, index: int) -> str:
+    """Return the key of a client's document."""
     return f"{experiment.id}/{index:07}"
 
 
-def _round_key(experiment: Experiment, number: int) -> str:
+def round_key(experiment: Experiment, number: int) -> str:
+    """Return the key of a closed round's history."""
     return f"{experiment.id}/{number:07}"
 
 
-def _model_key(experiment: Experiment, version: int, number: int) -> str:
+def model_key(experiment: Experiment, version: int, number: int) -> str:
+    """Return the key of a version's chunk, or of what was measured for it."""
     return f"{experiment.id}/{version:07}/{number:07}"
