@@ -10,6 +10,8 @@ from fedwhisk.errors import OperatorError
 from fedwhisk.host import HostServer, HostSettings
 from fedwhisk.host import app as host_app
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture(params=["with", "without"])
 def gateway(request, monkeypatch):
