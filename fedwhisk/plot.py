@@ -8,19 +8,30 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from fedcore.messages import Report
+from fedcore.messages import LARGEST, Report
 
 GREEN, BLUE, GREY = "#2a7f62", "#3a6ea5", "#8a949e"
 
 
+class Undrawable(ValueError):
+    """There is nothing that a picture could show."""
+
+
 def draw(path: Path, report: Report) -> None:
-    """Draw how each version scores on the central test set."""
+    """Draw how each version scores on the central test set.
+
+    Raises:
+        Undrawable: no version has a score that fits an axis.
+    """
     scored = [(each.round, each.evaluation) for each in report.rounds]
     points = [
         (number, 100 * score["accuracy"], score["loss"])
         for number, score in scored
-        if score
+        # A score that an earlier release took may be beyond any axis.
+        if score and abs(score["loss"]) <= LARGEST
     ]
+    if not points:
+        raise Undrawable(f"no version has a loss within {LARGEST:g}")
     versions = [point[0] for point in points]
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
@@ -39,7 +50,7 @@ def draw(path: Path, report: Report) -> None:
     left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.grid(alpha=0.25)
     right.set_ylabel("loss", color=BLUE)
-    right.set_ylim(bottom=0)
+    right.set_ylim(bottom=min(0.0, *(point[2] for point in points)))
     number, last, _ = points[-1]
     left.annotate(
         f"{last:.2f} %",

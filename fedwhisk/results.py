@@ -83,12 +83,16 @@ def _sum(one: dict[str, Number], other: dict[str, Number]) -> dict[str, Number]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a run: what the experiment says, what it cost, where results are."""
+    """The end of a run: what the experiment says, what it cost, where results are.
+
+    `no_picture` says why the scores could not be drawn.
+    """
 
     report: Report
     totals: Totals
     folder: Path
     model: Path | None
+    no_picture: str = ""
 
     @property
     def state(self) -> str:
@@ -152,11 +156,23 @@ def write(folder: Path, report: Report, model: Model | None, totals: Totals) -> 
     described = {"experiment": report, "totals": totals}
     text = msgspec.json.format(msgspec.json.encode(described), indent=2)
     (folder / "experiment.json").write_bytes(text + b"\n")
-    if any(each.evaluation for each in report.rounds):
+    return Outcome(report, totals, folder, path, _draw(folder / "accuracy.png", report))
+
+
+def _draw(path: Path, report: Report) -> str:
+    """Draw the scores, if there are any; return what went wrong, else nothing.
+
+    A picture is the least of the results: no failure of it may cost the others.
+    """
+    if not any(each.evaluation for each in report.rounds):
+        return ""
+    try:
         from fedwhisk.plot import draw
 
-        draw(folder / "accuracy.png", report)
-    return Outcome(report, totals, folder, path)
+        draw(path, report)
+    except Exception as error:  # noqa: BLE001 - matplotlib raises many kinds
+        return f"no picture: {type(error).__name__}: {error}"
+    return ""
 
 
 def save_model(path: Path, model: Model, report: Report) -> None:

@@ -266,7 +266,8 @@ def show_summary(console: Console, outcome: Outcome) -> None:
         lines.append(("weights", f"{words} (max_weight)"))
     if totals.chaos:
         lines.append(("chaos", counted(totals.chaos)))
-    lines.append(("results", f"{outcome.folder}/"))
+    without = f" ({outcome.no_picture})" if outcome.no_picture else ""
+    lines.append(("results", f"{outcome.folder}/{without}"))
     for word, text in lines:
         line = f"{word:>9}  {text}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -20,8 +20,18 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=PRINTAB
 Index = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+LARGEST = 1e9
+"""The largest loss or metric, either way: what can still be drawn and summed up."""
+
 MetricName = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,39}\Z")]
 Metrics = Annotated[dict[MetricName, float], msgspec.Meta(max_length=32)]
+
+
+def bounded(value: float) -> float:
+    """Return the nearest loss or metric that may be sent."""
+    return min(max(value, -LARGEST), LARGEST)
+
+
 LayoutEntry = tuple[
     Annotated[str, msgspec.Meta(min_length=1, max_length=200, pattern=PRINTABLE)],
     Annotated[list[Number], msgspec.Meta(max_length=16)],
@@ -165,7 +175,7 @@ class Evaluation(Request, frozen=True):
 
     version: Number
     accuracy: Annotated[float, msgspec.Meta(ge=0, le=1)]
-    loss: float
+    loss: Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
     examples: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -189,12 +188,12 @@ class Loop:
     ) -> messages.Evaluation:
         model = transfer.fetch_model(here, todo, self._turns(todo.turns))
         score = here.learner.evaluate(model)
-        # JSON has no infinity: a loss that overflowed is reported as the largest float.
-        loss = score.loss if math.isfinite(score.loss) else sys.float_info.max
+        # JSON has no infinity: a loss that overflowed is reported as the largest.
+        loss = score.loss if not math.isnan(score.loss) else messages.LARGEST
         return messages.Evaluation(
             version=todo.version,
             accuracy=score.accuracy,
-            loss=loss,
+            loss=messages.bounded(loss),
             examples=score.examples,
         )
 

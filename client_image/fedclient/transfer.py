@@ -97,7 +97,11 @@ def _requests(
     hashes = [codec.sha256(chunk) for chunk in chunks]
     upload = codec.upload_id(round_number, hashes, layout)
     # JSON has no NaN; a model that diverged is the server's to refuse, and to record.
-    metrics = {k: v for k, v in update.metrics.items() if math.isfinite(v)}
+    metrics = {
+        name: messages.bounded(value)
+        for name, value in update.metrics.items()
+        if math.isfinite(value)
+    }
 
     def request(number: int) -> messages.SubmitUpdate:
         return messages.SubmitUpdate(

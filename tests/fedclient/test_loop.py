@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -19,6 +18,7 @@ from fedclient.transport import Reply
 from fedcore import codec, messages
 from fedcore.codec import CHUNK_VALUES, Layout
 from fedcore.messages import (
+    LARGEST,
     Advance,
     Advanced,
     CheckedIn,
@@ -266,7 +266,7 @@ def test_an_evaluation_goes_along_with_the_next_check_in() -> None:
     assert first == again
     assert first["version"] == 4
     assert (first["accuracy"], first["examples"]) == (0.75, 10)
-    assert first["loss"] == sys.float_info.max  # infinity, which JSON has not
+    assert first["loss"] == LARGEST  # infinity, which JSON has not
     assert later is None
 
 

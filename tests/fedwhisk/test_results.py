@@ -4,10 +4,12 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 from safetensors.numpy import load_file
 
 from fedwhisk.operator import Model
 from fedwhisk.results import Totals, training_seconds, write
+from fedwhisk.view import show_summary
 from tests.fedwhisk.reports import closed, report
 
 TOTALS = Totals(
@@ -36,6 +38,33 @@ def test_a_run_leaves_four_files(outcome) -> None:
     found = sorted(file.name for file in outcome.folder.iterdir())
     expected = ["accuracy.png", "experiment.json", "metrics.csv", "model.safetensors"]
     assert found == expected
+
+
+@pytest.mark.parametrize("loss", [1.7e308, -1.7e308, 1e9, -1e9, -3.0, 0.0])
+def test_a_loss_of_any_size_leaves_all_results(tmp_path, loss) -> None:
+    scored = {"accuracy": 0.5, "loss": loss, "examples": 100.0}
+    hostile = closed(3, evaluation=scored, metrics={"train_s": loss})
+    finished = report(*ROUNDS, hostile, state="finished")
+    outcome = write(tmp_path / "run", finished, MODEL, TOTALS)
+    assert (outcome.folder / "accuracy.png").stat().st_size > 1_000
+    assert outcome.no_picture == ""
+    assert json.loads(outcome.to_json())["loss"] == loss
+    assert (
+        (outcome.folder / "metrics.csv")
+        .read_text()
+        .splitlines()[4]
+        .endswith(f",{loss},")
+    )
+
+
+def test_a_picture_that_fails_costs_nothing_else(tmp_path, capsys) -> None:
+    scored = {"accuracy": 0.5, "loss": 1.7e308, "examples": 100.0}
+    finished = report(closed(0, evaluation=scored), state="finished")
+    outcome = write(tmp_path / "run", finished, MODEL, TOTALS)
+    found = sorted(file.name for file in outcome.folder.iterdir())
+    assert found == ["experiment.json", "metrics.csv", "model.safetensors"]
+    show_summary(Console(width=200), outcome)
+    assert "no picture: Undrawable: no version has a loss" in capsys.readouterr().out
 
 
 def test_the_model_is_written_by_its_layout(outcome) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from fedcore import codec
 from fedcore.documents import Experiment
-from fedcore.messages import SubmitUpdate
+from fedcore.messages import LARGEST, SubmitUpdate
 from fedcore.services import Services
 from fedcore.store.store import Place
 
@@ -108,8 +108,10 @@ def _inspect_claims(experiment: Experiment, request: SubmitUpdate) -> None:
     if not 1 <= request.examples <= most:
         raise Refusal(f"examples: found {request.examples}, expected 1 to {most}")
     for name, value in request.metrics.items():
-        if not math.isfinite(value):
-            raise Refusal(f"metrics.{name}: found {value}, expected a finite number")
+        if not abs(value) <= LARGEST:  # also refuses NaN
+            raise Refusal(
+                f"metrics.{name}: found {value}, expected -{LARGEST:g} to {LARGEST:g}"
+            )
 
 
 def _parameters(experiment: Experiment, request: SubmitUpdate) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from fedcore.documents import (
 from fedcore.handlers.action import Action, Caller, Role
 from fedcore.handlers.advancing import serve_each
 from fedcore.handlers.waiting import pace, salt
-from fedcore.messages import Advanced, AdvanceRound
+from fedcore.messages import LARGEST, Advanced, AdvanceRound
 from fedcore.pace import Pace
 from fedcore.rules import Event
 from fedcore.services import Services
@@ -171,7 +170,7 @@ def _quorum_s(live: LiveRound, updates: Sequence[Update]) -> float:
 def mean_metrics(updates: Sequence[Update], counts: Sequence[int]) -> dict[str, float]:
     """Average each metric over the updates that report it, weighted by `counts`.
 
-    Whatever clients claim, the means are finite: JSON knows no infinity.
+    Updates that an earlier release took may claim more than `LARGEST`.
     """
     names = sorted({name for update in updates for name in update.metrics})
     means = {}
@@ -184,7 +183,7 @@ def mean_metrics(updates: Sequence[Update], counts: Sequence[int]) -> dict[str, 
         weight = sum(count for _, count in reporting)
         # Shares first: a product of two large claims would overflow, a mean does not.
         mean = sum(value * (count / weight) for value, count in reporting)
-        means[name] = min(max(mean, -sys.float_info.max), sys.float_info.max)
+        means[name] = min(max(mean, -LARGEST), LARGEST)
     return means
 
 

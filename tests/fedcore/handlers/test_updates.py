@@ -107,6 +107,16 @@ def test_a_request_that_makes_no_sense_changes_nothing(
     assert world.live["accepted"] == []
 
 
+@pytest.mark.parametrize("found", [1.01e9, -1.7e308])
+def test_what_no_axis_shows_is_taken_from_nobody(world, pair, found) -> None:
+    beyond = pair[0].update(1, 1.0, 1.0) | {"metrics": {"loss": found}}
+    answer = pair[0].send(beyond)
+    assert answer["reason"] == f"metrics.loss: found {found}, expected -1e+09 to 1e+09"
+    score = {"version": 0, "accuracy": 0.5, "loss": found, "examples": 1}
+    with pytest.raises(InvalidRequest, match=r"evaluation\.loss|10000"):
+        pair[1].check_in(evaluation=score)
+
+
 def test_updates_for_other_rounds_or_from_outside_do_not_count(world) -> None:
     members = open_round_1(world)
     inside = members_of(world, members)
