@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,8 +27,19 @@ from tests.fedcore.world import OPERATOR, Member, World, members_of
 from tests.mnist import write_few_images
 
 Vector = NDArray[np.float32]
-Attack = Callable[[Vector, Vector], Vector]
+Lie = Callable[[Vector, Vector], Vector]
 """From the trained weights and those of the version before to what is sent."""
+
+EXAMPLES, MANY = 320, 10_000_000
+"""What an honest client claims, and the most that a hostile one may."""
+
+
+class Attack(NamedTuple):
+    """What a hostile client sends, and how many examples it claims for it."""
+
+    lie: Lie
+    examples: int = EXAMPLES
+
 
 CLIENTS, HOSTILE, ROUNDS = 10, 3, 3
 SETTINGS: dict[str, Any] = {
@@ -42,23 +53,57 @@ SETTINGS: dict[str, Any] = {
     "evaluate": False,
 }
 
-ATTACKS: dict[str, Attack] = {
+MAX_NORM = 4.0
+
+
+def _just_within(trained: Vector, base: Vector) -> Vector:
+    """A step backwards, just shorter than `max_norm` allows."""
+    step = trained - base
+    return base - step * np.float32(0.975 * MAX_NORM / np.linalg.norm(step))
+
+
+LIES: dict[str, Lie] = {
     "none": lambda trained, base: trained,
     "weights x 1000": lambda trained, base: trained * 1000,
     "sign flipped": lambda trained, base: -trained,
     "step x -10": lambda trained, base: base - 10 * (trained - base),
+    "step of -3.9": _just_within,
     "NaN": lambda trained, base: np.full_like(trained, np.nan),
 }
 
-DEFENCES: dict[str, dict[str, Any]] = {
-    "none": {},
-    "max_norm, refuse": {"max_norm": 4.0},
-    "max_norm, clip": {"max_norm": 4.0, "norm_action": "clip"},
-    "median": {"strategy": "median"},
-    "trimmed_mean": {"strategy": "trimmed_mean", "trim": 0.2},
-    "krum": {"strategy": "krum", "byzantine": 1},
-    "krum, keep 7": {"strategy": "krum", "byzantine": 1, "krum_keep": 7},
+ATTACKS: dict[str, Attack] = {
+    **{name: Attack(lie) for name, lie in LIES.items()},
+    **{
+        f"{name}, 10 M": Attack(LIES[name], MANY)
+        for name in ("sign flipped", "step x -10", "step of -3.9")
+    },
 }
+"""By name; "10 M" claims ten million examples."""
+
+UNCAPPED, AS_THE_MEDIAN = {"max_weight": 0.0}, {"max_weight": 1.0}
+REFUSE = {"max_norm": MAX_NORM}
+CLIP = {"max_norm": MAX_NORM, "norm_action": "clip"}
+
+DEFENCES: dict[str, dict[str, Any]] = {
+    "`max_weight: 0` (no defence)": UNCAPPED,
+    "`max_weight: 3` (the default)": {},
+    "`max_weight: 1`": AS_THE_MEDIAN,
+    "`max_norm`, refuse; `max_weight: 0`": REFUSE | UNCAPPED,
+    "`max_norm`, refuse": REFUSE,
+    "`max_norm`, refuse; `max_weight: 1`": REFUSE | AS_THE_MEDIAN,
+    "`max_norm`, clip; `max_weight: 0`": CLIP | UNCAPPED,
+    "`max_norm`, clip": CLIP,
+    "`max_norm`, clip; `max_weight: 1`": CLIP | AS_THE_MEDIAN,
+    "`strategy: median`": {"strategy": "median"},
+    "`strategy: trimmed_mean`": {"strategy": "trimmed_mean", "trim": 0.2},
+    "`strategy: krum`": {"strategy": "krum", "byzantine": 1},
+    "`strategy: krum`, `krum_keep: 7`": {
+        "strategy": "krum",
+        "byzantine": 1,
+        "krum_keep": 7,
+    },
+}
+"""Settings by name; `max_weight` is 3 where nothing else is said."""
 
 
 class Federation:
@@ -91,11 +136,12 @@ class Federation:
 
     def _submit(self, member: Member, number: int, base: bytes, attack: Attack) -> None:
         trained = self._trained(base, member.index, number)
+        examples = EXAMPLES
         if member.index == HOSTILE:
             with np.errstate(over="ignore", invalid="ignore"):
-                lied = attack(_vector(trained), _vector(base))
-            trained = lied.astype("<f4").tobytes()
-        member.send(_request(member, number, trained))
+                lied = attack.lie(_vector(trained), _vector(base))
+            trained, examples = lied.astype("<f4").tobytes(), attack.examples
+        member.send(_request(member, number, trained, examples))
 
     @functools.cache  # noqa: B019 - one federation a process, and the same first rounds
     def _trained(self, base: bytes, index: int, number: int) -> bytes:
@@ -104,8 +150,10 @@ class Federation:
         return mnist.TASK.train(base, shares, Work(place, number)).model
 
 
-def _request(member: Member, number: int, model: bytes) -> dict[str, Any]:
-    (request,) = member.updates(number, model, mnist.LAYOUT, examples=320)
+def _request(
+    member: Member, number: int, model: bytes, examples: int = EXAMPLES
+) -> dict[str, Any]:
+    (request,) = member.updates(number, model, mnist.LAYOUT, examples=examples)
     return request
 
 
@@ -129,6 +177,7 @@ def table(folder: Path) -> str:
         found = [federation.accuracy(attack, **defence)[0] for attack in ATTACKS]
         cells = [f"{100 * accuracy:.1f} %" for accuracy in found]
         lines.append(f"| {' | '.join([name, *cells])} |")
+        sys.stderr.write(lines[-1] + "\n")
     return "\n".join(lines)
 
 
