@@ -1,4 +1,4 @@
-"""Which tests are pure, and what keeps them so."""
+"""What holds for all tests; which are pure, and what keeps them so."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background: the commands that tests interrupt would inherit this.

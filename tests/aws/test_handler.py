@@ -75,7 +75,7 @@ JUNK = st.recursive(
 )
 
 
-@settings_of(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings_of(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     event_of=st.sampled_from([format_1, format_2]),
     route=st.sampled_from([*ROUTES.values()]),

@@ -6,7 +6,7 @@ import errno
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fedcore.aggregation import (
@@ -78,9 +78,10 @@ def test_the_trimmed_number_is_rounded_up_and_something_stays(
 
 
 @given(rows)
+@example([[0.0], [-1.401298464324817e-45]])  # half of it rounds to -0, and may
 def test_the_median_is_numpys(updates) -> None:
-    expected = np.median(np.array(updates, np.float64), axis=0).astype("<f4")
-    assert coordinate_median(part_of(updates)) == (expected + 0.0).tobytes()
+    expected = np.median(np.array(updates, np.float64), axis=0) + 0.0
+    assert coordinate_median(part_of(updates)) == expected.astype("<f4").tobytes()
 
 
 @given(rows, st.sampled_from([0.0, 0.1, 0.2, 0.4]))

@@ -317,7 +317,7 @@ def whole(tmp_path_factory) -> bytes:
 
 
 @given(data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_damage_is_overlooked(whole, tmp_path_factory, data) -> None:
     """One byte changed, or the end cut off: refused, or what is stored is the same.
 

@@ -78,7 +78,7 @@ def test_no_call_is_refused(corner) -> None:
     assert keeps_the_promise(simulate(scenario))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_no_call_is_refused_in_any_small_federation(data) -> None:
     clients = data.draw(st.integers(1, 25), "clients")

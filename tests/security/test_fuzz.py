@@ -123,7 +123,7 @@ def as_query(sent: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-@settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_request_gets_more_than_a_refusal(patch, action, data) -> None:
     deployed = Deployed(patch)
