@@ -56,20 +56,29 @@ def operator_token(secret: bytes) -> str:
 
 
 def enrolment_token(
-    secret: bytes, name: str | None = None, *, expires: int | None = None
+    secret: bytes,
+    name: str | None = None,
+    *,
+    experiment: str | None = None,
+    expires: int | None = None,
 ) -> str:
     """Return the token that enrols clients.
 
     Args:
         secret: the deployment's.
         name: the only name that it enrols; None means any.
+        experiment: the name of the only experiment that it enrols in; None means every
+            one of the deployment, also a later one.
         expires: from when it enrols nobody any more, in seconds since the epoch;
             None means never.
     """
+    where = () if experiment is None else (experiment,)
     whom = () if name is None else (name,)
+    purpose = "enrol in" if where else "enrol"
     if expires is None:
-        return _token(secret, "enrol", *whom)
-    return _token(secret, "enrol until", str(expires), *whom, shown=f"{expires}.")
+        return _token(secret, purpose, *where, *whom)
+    fields = (f"{purpose} until", str(expires), *where, *whom)
+    return _token(secret, *fields, shown=f"{expires}.")
 
 
 def client_token(secret: bytes, experiment_id: str, index: int) -> str:
@@ -88,12 +97,24 @@ def is_operator(secrets: Sequence[bytes], token: str) -> bool:
 
 
 def enrols(
-    secrets: Sequence[bytes], token: str, name: str, now: float
+    secrets: Sequence[bytes],
+    token: str,
+    name: str,
+    now: float,
+    experiment: str | None = None,
 ) -> Enrolment | None:
-    """Tell how `token` enrols `name` under any of the secrets; None: not at all."""
+    """Tell how `token` enrols `name` under any of the secrets; None: not at all.
+
+    `experiment` is the one that was named, if any was: a token for one experiment
+    enrols where that is named, and nowhere else.
+    """
     expires = _expiry(token)
     for kind, whom in ((Enrolment.OPEN, None), (Enrolment.NAMED, name)):
-        made = [enrolment_token(secret, whom, expires=expires) for secret in secrets]
+        made = [
+            enrolment_token(secret, whom, experiment=where, expires=expires)
+            for secret in secrets
+            for where in {None, experiment}
+        ]
         if _matches(token, made):
             return kind if expires is None or now < expires else None
     return None

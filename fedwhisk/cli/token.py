@@ -20,20 +20,39 @@ Name = Annotated[
 Hours = Annotated[
     float | None, typer.Option(min=0, help="When it ends, in hours; else never.")
 ]
+Experiment = Annotated[
+    str | None,
+    typer.Option(
+        help="The only experiment that it enrols in; else every one of the deployment, "
+        "also later ones. Its clients must name it (FED_EXPERIMENT)."
+    ),
+]
 HOUR_S = 3600
 
 
 @app.command()
-def enrol(name: Name = None, hours: Hours = None, on: options.On = None) -> None:
-    """Print a token that enrols clients: one name's, or any."""
+def enrol(
+    name: Name = None,
+    experiment: Experiment = None,
+    hours: Hours = None,
+    on: options.On = None,
+) -> None:
+    """Print a token that enrols clients: one name or any, in one experiment or all."""
     from fedcore import tokens
+    from fedcore.errors import InvalidSettings
+    from fedcore.settings import check_name
     from fedwhisk.errors import InputError
 
+    try:
+        where = None if experiment is None else check_name(experiment)
+    except InvalidSettings as error:
+        raise InputError(f"--experiment: {error}") from None
     now = time.time()
     expires = None if hours is None else int(now + hours * HOUR_S)
     if expires is not None and expires <= now:
         raise InputError(f"--hours: found {hours:g}, expected a second or more")
-    typer.echo(tokens.enrolment_token(_secret(on), name, expires=expires))
+    secret = _secret(on)
+    typer.echo(tokens.enrolment_token(secret, name, experiment=where, expires=expires))
 
 
 @app.command()

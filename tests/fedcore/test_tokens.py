@@ -32,6 +32,12 @@ def test_tokens_of_different_purposes_never_match() -> None:
         tokens.enrolment_token(NEW, ""),
         tokens.enrolment_token(NEW, expires=1),
         tokens.enrolment_token(NEW, "a", expires=1),
+        tokens.enrolment_token(NEW, experiment="a"),
+        tokens.enrolment_token(NEW, experiment=""),
+        tokens.enrolment_token(NEW, "a", experiment="a"),
+        tokens.enrolment_token(NEW, "", experiment="a"),
+        tokens.enrolment_token(NEW, experiment="a", expires=1),
+        tokens.enrolment_token(NEW, "a", experiment="a", expires=1),
         tokens.client_token(NEW, "e", 0),
         tokens.client_token(NEW, "e", 1),
         tokens.client_token(NEW, "e1", 0),
@@ -56,6 +62,27 @@ def test_the_open_token_enrols_any_name() -> None:
     token = tokens.enrolment_token(NEW)
     assert tokens.enrols([NEW], token, "ward-7", 0) is Enrolment.OPEN
     assert tokens.enrols([OLD], token, "ward-7", 0) is None
+
+
+@pytest.mark.parametrize("expires", [None, 1000])
+@pytest.mark.parametrize("name", [None, "ward-7"])
+def test_a_token_for_an_experiment_enrols_where_that_is_named(name, expires) -> None:
+    token = tokens.enrolment_token(NEW, name, experiment="e1", expires=expires)
+    kind = Enrolment.OPEN if name is None else Enrolment.NAMED
+    assert tokens.enrols([OLD, NEW], token, "ward-7", 0, "e1") is kind
+    for other in (None, "e", "e2", "", "ward-7"):
+        assert tokens.enrols([NEW], token, "ward-7", 0, other) is None
+    assert tokens.enrols([NEW], token, "e1", 0, "ward-7") is None
+    assert (tokens.enrols([NEW], token, "ward-8", 0, "e1") is None) == bool(name)
+    late = tokens.enrols([NEW], token, "ward-7", 1000, "e1")
+    assert late is (kind if expires is None else None)
+
+
+@pytest.mark.parametrize("name", [None, "ward-7"])
+def test_a_token_for_no_experiment_enrols_in_every_one(name) -> None:
+    token = tokens.enrolment_token(NEW, name)
+    for where in (None, "e1", "e2"):
+        assert tokens.enrols([NEW], token, "ward-7", 0, where)
 
 
 @pytest.mark.parametrize("name", [None, "ward-7"])

@@ -43,6 +43,13 @@ WRONG: dict[str, str | None] = {
     "of the client in another experiment": tokens.client_token(SECRET, "id1", 0),
     "of an experiment that is none": tokens.client_token(SECRET, "id9", 0),
     "named for another": tokens.enrolment_token(SECRET, "c1"),
+    "named for another experiment": tokens.enrolment_token(
+        SECRET, NAME, experiment="other"
+    ),
+    "for another experiment": tokens.enrolment_token(SECRET, experiment="other"),
+    "for an experiment, ended": tokens.enrolment_token(
+        SECRET, experiment="exp", expires=999
+    ),
     "ended": tokens.enrolment_token(SECRET, expires=999),
     "ended and named": tokens.enrolment_token(SECRET, NAME, expires=1000),
     "of a secret that was replaced: operator": tokens.operator_token(OTHER),

@@ -44,6 +44,19 @@ def test_without_a_name_a_client_finds_the_experiment_that_takes_its_token() -> 
     assert world.enrol("b", None, named("b")).experiment == "named"
 
 
+@pytest.mark.parametrize("name", [None, "a"])
+def test_a_token_for_an_experiment_enrols_in_no_other(name) -> None:
+    world = World()
+    world.start("mine")
+    world.start("theirs")
+    made = tokens.enrolment_token(SECRET, name, experiment="mine")
+    token = Credentials(made)
+    assert world.enrol("a", "mine", token).index == 0
+    for other in ("theirs", None, "later"):
+        with pytest.raises(Unauthenticated):
+            world.enrol("a", other, token)
+
+
 def test_a_token_that_has_ended_enrols_nobody() -> None:
     world = World()
     world.start()

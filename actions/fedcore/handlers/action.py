@@ -194,7 +194,9 @@ def _recognise(
     if tokens.is_operator(services.secrets, credentials.token):
         return Role.OPERATOR
     name = getattr(request, "name", "")
-    kind = tokens.enrols(services.secrets, credentials.token, name, services.clock())
+    where = getattr(request, "experiment", None)
+    now = services.clock()
+    kind = tokens.enrols(services.secrets, credentials.token, name, now, where)
     return None if kind is None else ENROLLING[kind]
 
 
