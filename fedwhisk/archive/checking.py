@@ -99,13 +99,14 @@ class SlotKey(msgspec.Struct, frozen=True):
 
 
 class UpdateChunkKey(msgspec.Struct, frozen=True):
-    """What makes the key of an update's chunk."""
+    """What makes the key of an update's chunk, and its square."""
 
     round: Number
     client: Index
     upload: Sha256
     chunk: Number
     hash: Sha256
+    square: float | None = None
 
     def keys(self, experiment: Experiment) -> list[str]:
         """Return the keys that such a document may have."""

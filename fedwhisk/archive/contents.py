@@ -34,7 +34,15 @@ LATER = frozenset({"measures"})
 """Collections that files of earlier releases do not have."""
 
 CHUNK_FIELDS: dict[str, tuple[str, ...]] = {
-    "update_chunks": ("experiment", "round", "client", "upload", "chunk", "hash"),
+    "update_chunks": (
+        "experiment",
+        "round",
+        "client",
+        "upload",
+        "chunk",
+        "hash",
+        "square",
+    ),
     "measures": ("experiment", "round", "chunk", "hash"),
     "model_chunks": ("experiment", "version", "chunk", "hash", "squares"),
 }

@@ -42,6 +42,23 @@ def inspect_chunk(experiment: Experiment, request: SubmitUpdate, data: bytes) ->
         raise Refusal(f"chunk {request.chunk}: value {position} is not finite")
 
 
+def square_distance(
+    experiment: Experiment, request: SubmitUpdate, data: bytes, services: Services
+) -> float | None:
+    """Return a chunk's squared L2 distance from the version that it was trained from.
+
+    It is stored beside the chunk, so that no request has to read a whole upload. None
+    where the distance is not bounded.
+    """
+    if request.round == 0 or not experiment.settings.max_norm:
+        return None
+    version = request.round - 1
+    base = services.store.model_chunk(experiment, version, request.chunk)
+    if base is None:
+        raise Refusal(f"norm: version {version} has no chunk {request.chunk}")
+    return codec.square_distance(codec.values(data), codec.values(base[0]))
+
+
 def inspect_whole(
     experiment: Experiment, request: SubmitUpdate, place: Place, services: Services
 ) -> float:
@@ -61,7 +78,10 @@ def inspect_whole(
         return 0.0
     if not settings.max_norm:
         return 0.0
-    norm = _distance(experiment, request, place, services)
+    squares = services.store.chunk_squares(experiment, place)
+    if None in squares:
+        raise Refusal("norm: found chunks that an earlier release has stored")
+    norm = math.sqrt(sum(each for each in squares if each is not None))
     if norm > settings.max_norm and settings.norm_action == "refuse":
         raise Refusal(f"norm: found {norm:.6g}, expected at most {settings.max_norm:g}")
     return norm
@@ -76,17 +96,6 @@ def _inspect_lengths(
         length = codec.chunk_length(parameters, number) * codec.VALUE_BYTES
         if len(data) != length:
             raise Refusal(f"chunk {number}: found {len(data)} bytes, expected {length}")
-
-
-def _distance(
-    experiment: Experiment, request: SubmitUpdate, place: Place, services: Services
-) -> float:
-    total = 0.0
-    for number, data in _chunks(experiment, request, place, services):
-        base = services.store.model_chunk(experiment, request.round - 1, number)
-        if base is not None:
-            total += codec.square_distance(codec.values(data), codec.values(base[0]))
-    return math.sqrt(total)
 
 
 def _chunks(

@@ -11,7 +11,12 @@ from fedcore.documents import Experiment, ExperimentState, RoundState, Update
 from fedcore.errors import InvalidRequest, UploadMismatch
 from fedcore.handlers.action import Action, Caller, Role
 from fedcore.handlers.assignment import assign
-from fedcore.handlers.inspection import Refusal, inspect_chunk, inspect_whole
+from fedcore.handlers.inspection import (
+    Refusal,
+    inspect_chunk,
+    inspect_whole,
+    square_distance,
+)
 from fedcore.messages import Advance, Submitted, SubmitUpdate
 from fedcore.services import Services
 from fedcore.store.store import MAX_UPLOADS, Place
@@ -80,7 +85,8 @@ def _store(
 ) -> Submitted:
     store = services.store
     place = _place(request)
-    stored = store.add_update_chunk(experiment, place, data, request.hash)
+    square = square_distance(experiment, request, data, services)
+    stored = store.add_update_chunk(experiment, place, data, request.hash, square)
     if stored != request.hash:
         raise UploadMismatch(
             f"chunk {request.chunk} of upload {request.upload} is stored with hash "

@@ -202,13 +202,23 @@ class Store:
     # --- updates ----------------------------------------------------------------------
 
     def add_update_chunk(
-        self, experiment: Experiment, place: Place, data: bytes, checksum: str
+        self,
+        experiment: Experiment,
+        place: Place,
+        data: bytes,
+        checksum: str,
+        square: float | None = None,
     ) -> str:
-        """Store a chunk of an upload once; return the hash of what is stored there."""
+        """Store a chunk of an upload once; return the hash of what is stored there.
+
+        `square` is its squared distance from the version that it was trained from.
+        """
         document: Document = place.document(experiment) | {
             "hash": checksum,
             "data": data,
         }
+        if square is not None:
+            document["square"] = square
         if self.database.insert("update_chunks", document):
             return checksum
         found = self.database.find("update_chunks", {"_id": document["_id"]}, ("hash",))
@@ -221,6 +231,12 @@ class Store:
             "update_chunks", place.upload_range(experiment), ("chunk", "hash")
         )
         return {document["chunk"]: document["hash"] for document in found}
+
+    def chunk_squares(self, experiment: Experiment, place: Place) -> list[float | None]:
+        """Return the squared distances of an upload's chunks, where they are stored."""
+        where = place.upload_range(experiment)
+        found = self.database.find("update_chunks", where, ("square",))
+        return [document.get("square") for document in found]
 
     def update_chunk(self, experiment: Experiment, place: Place) -> bytes | None:
         """Return the bytes of one chunk of an upload."""

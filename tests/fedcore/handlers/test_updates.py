@@ -1,8 +1,11 @@
 import math
+from typing import Any
 
 import pytest
 
+from fedcore import codec
 from fedcore.errors import InvalidRequest, TooLarge, UploadMismatch
+from fedcore.store.memory import MemoryDatabase
 from tests.fedcore.world import World, finish, members_of, open_round_1, vector
 
 
@@ -81,6 +84,34 @@ def test_an_update_too_far_from_where_it_began_is_refused() -> None:
     answer = one.submit(1, 4.0, 6.0)
     assert answer["reason"] == "norm: found 5, expected at most 4"
     assert one.submit(1, 1.0, 6.0)["accepted"] is True
+
+
+class Counting(MemoryDatabase):
+    """Counts the chunks whose bytes are read."""
+
+    reads = 0
+
+    def find(self, collection: str, where: Any, fields: Any = (), **more: Any) -> Any:
+        found = super().find(collection, where, fields, **more)
+        self.reads += sum("data" in each for each in found)
+        return found
+
+
+def test_no_request_of_a_bounded_update_reads_more_than_a_chunk(monkeypatch) -> None:
+    monkeypatch.setattr(codec, "CHUNK_VALUES", 1)
+    database = Counting()
+    world = World(database)
+    world.start(clients=1, per_round=1, rounds=1, max_norm=4.0)
+    (member,) = world.enrol_all(1)
+    world.advance()
+    for number, model in ((0, (0.0, 0.0, 0.0)), (1, (3.0, 4.0, 12.0))):
+        for request in member.updates(number, vector(*model)):
+            database.reads = 0
+            answer = member.send(request)
+            assert number == 0 or database.reads <= 1
+        if number == 0:
+            world.advance()
+    assert answer["reason"] == "norm: found 13, expected at most 4"
 
 
 @pytest.mark.parametrize(
