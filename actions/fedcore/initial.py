@@ -8,8 +8,10 @@ import msgspec
 
 from fedcore import rules, votes
 from fedcore.documents import (
+    NO_ROUND,
     Change,
     Experiment,
+    ExperimentState,
     LiveRound,
     RoundState,
     Update,
@@ -72,6 +74,39 @@ def publish(experiment: Experiment, now: float) -> Write:
         {"_id": experiment.id, "initial": experiment.initial, "version": -1},
         {"$set": {"live": to_document(live), "version": 0}},
     )
+
+
+def may_begin_again(experiment: Experiment) -> bool:
+    """Return True if round 0 has failed: no model has been published or agreed on."""
+    live = experiment.live
+    return (
+        experiment.state is ExperimentState.FAILED
+        and live.number == 0
+        and live.state is RoundState.TRAINING
+    )
+
+
+def begin_again(experiment: Experiment, wanted: Experiment) -> Write:
+    """Resume an experiment whose round 0 has failed: without its votes.
+
+    Now an operator may bring the model: it is `wanted`'s, if that has one.
+    """
+    where: Where = {
+        "_id": experiment.id,
+        "state": ExperimentState.FAILED,
+        "live.number": 0,
+        "live.state": RoundState.TRAINING,
+    }
+    change = {
+        "state": ExperimentState.ENROLLING,
+        "reason": None,
+        "ended": None,
+        "live": to_document(NO_ROUND),
+        "initial": wanted.initial,
+        "layout": wanted.layout,
+        "parameters": wanted.parameters,
+    }
+    return Write(where, {"$set": change})
 
 
 def _settled(

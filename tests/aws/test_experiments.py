@@ -47,7 +47,7 @@ def test_an_experiment_through_the_invocation_url(machine, function, operator) -
     out, _ = machine.call("status", "lambda", *AWS, "--json")
     report = json.loads(out)
     assert (report["state"], report["version"]) == ("finished", 2)
-    assert [each["updates"] for each in report["rounds"]] == [1, 2, 2]
+    assert [each["updates"] for each in report["rounds"]] == [2, 2, 2]
     assert report["rounds"][-1]["evaluation"]["accuracy"] > 0.3  # chance is 0.1
     out, _ = machine.call("watch", "lambda", *AWS)
     assert out.endswith("lambda: finished\n")

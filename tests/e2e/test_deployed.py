@@ -64,7 +64,7 @@ def test_deploying_again_in_the_middle_of_an_experiment_harms_nothing(
     out, _ = machine.call("status", "real", "--on", "openwhisk", "--json")
     report = json.loads(out)
     assert (report["state"], report["version"]) == ("finished", 4)
-    assert [each["updates"] for each in report["rounds"]] == [1, 2, 2, 2, 2]
+    assert [each["updates"] for each in report["rounds"]] == [0, 2, 2, 2, 2]
     machine.call("undeploy")
     assert names(whisk) == NOTHING
 

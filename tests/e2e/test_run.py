@@ -28,7 +28,7 @@ def test_a_run_learns_and_leaves_its_results(calm, few_images) -> None:
     assert end["accuracy"] > 0.5  # chance is 0.1
     assert end["http_429"] == 0
     assert end["calls"] == sum(end["calls_by_action"].values())
-    assert end["calls_by_action"]["submit_update"] == 7  # 3 rounds of 2 and one
+    assert end["calls_by_action"]["submit_update"] == 6  # 3 rounds of 2
     folder = machine.folder / "runs" / end["experiment"]
     assert sorted(each.name for each in folder.iterdir()) == [
         "accuracy.png",

@@ -104,11 +104,16 @@ class World:
         return self.call(start_experiment.ACTION, fields, OPERATOR)
 
     def pin(
-        self, model: bytes, layout: Layout | None = None, **settings: Any
+        self,
+        model: bytes,
+        layout: Layout | None = None,
+        *,
+        resume: bool = False,
+        **settings: Any,
     ) -> Fields:
         """Start an experiment whose initial model the operator is to bring."""
         (first, *_) = update_requests(0, model, layout)
-        fields = {"experiment": "exp", "settings": SMALL | settings}
+        fields = {"experiment": "exp", "settings": SMALL | settings, "resume": resume}
         pinned = {"initial": first["upload"], "layout": first["layout"]}
         return self.call(start_experiment.ACTION, fields | pinned, OPERATOR)
 

@@ -22,6 +22,7 @@ from tests.simulation.invariants import (
     model_chunk,
     nothing_gone,
     require,
+    round_begins_again,
     round_follows,
     round_holds,
     round_moves,
@@ -66,6 +67,8 @@ class Checker:
             round_holds(new["live"])
             if old["live"]["number"] == new["live"]["number"]:
                 round_moves(old, new, now)
+            elif new["live"]["number"] < 0:
+                round_begins_again(old, now)
             else:
                 round_follows(old, new, now)
             if old["version"] != new["version"]:

@@ -132,6 +132,17 @@ def round_moves(old: Document, new: Document, now: Collections) -> None:
     )
 
 
+def round_begins_again(old: Document, now: Collections) -> None:
+    """Only a round 0 that has failed does: nobody has seen a model of it."""
+    live = old["live"]
+    require(
+        (old["state"], live["number"], live["state"]) == ("failed", 0, "training")
+        and not live["accepted"]
+        and not now.get("model_chunks"),
+        f"round 0 begins again after {live}, when it was {old['state']}",
+    )
+
+
 def round_follows(old: Document, new: Document, now: Collections) -> None:
     was, live = old["live"], new["live"]
     require(

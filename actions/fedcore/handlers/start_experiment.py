@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from fedcore import codec, rules, selection, settings
+from fedcore import codec, initial, rules, selection, settings
 from fedcore.documents import Experiment, ExperimentState
 from fedcore.errors import ExperimentExists, InvalidSettings
 from fedcore.handlers.action import Action, Caller, Role
@@ -25,6 +25,9 @@ def handle(request: StartExperiment, caller: Caller, services: Services) -> Star
     stored = wanted if created else services.store.experiment(wanted.name)
     assert stored is not None  # noqa: S101 - experiments are never removed
     _check_same(stored, wanted)
+    if request.resume and initial.may_begin_again(stored):
+        write = initial.begin_again(stored, wanted)
+        stored = services.store.apply(write) or services.store.reread(stored)
     _check_same_model(stored, wanted)
     if request.resume and rules.allows(stored, rules.Event.RESUME):
         stored = _resume(stored, services)

@@ -200,3 +200,33 @@ def test_nobody_outside_foresees_who_is_drawn_for_round_0(seed) -> None:
     world, members = opened(seed=seed)
     guessed = draw(ExperimentSettings(seed=seed), 0, range(len(members)))
     assert world.live["cohort"] != guessed
+
+
+def failed() -> tuple[World, list[Member]]:
+    """A federation of three that has sent three different initial models."""
+    world, members = opened(clients=3, per_round=2, attempts=1)
+    for place, each in enumerate(voters(world, members)):
+        each.submit(0, float(place))
+    world.advance()
+    assert world.report()["state"] == "failed"
+    return world, members
+
+
+def test_a_failed_round_0_is_made_again_when_it_is_resumed() -> None:
+    world, members = failed()
+    world.resume(clients=3, attempts=1)
+    assert (world.live, world.report()["reason"]) == (None, None)
+    members[0].check_in()
+    world.advance()
+    agree(world, members, 5.0)
+    assert world.model(0) == [5.0]
+
+
+def test_after_a_failed_round_0_an_operator_may_bring_the_model() -> None:
+    world, members = failed()
+    started = world.pin(vector(7.0), clients=3, attempts=1, resume=True)
+    assert started["awaits_model"] is True
+    world.put(vector(7.0))
+    members[0].check_in()
+    world.advance()
+    assert (world.live["round"], world.model(0)) == (1, [7.0])
