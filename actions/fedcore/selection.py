@@ -176,7 +176,8 @@ def _delivered(record: RoundRecord, index: int, settings: ExperimentSettings) ->
     # Where more were drawn than needed, it is no fault to be late; where the round had
     # to close without its target, it is.
     target = settings.target_of(record.number, len(record.cohort))
-    return index in record.late and len(record.accepted) >= target
+    was_late = index in record.late and str(index) not in record.refused
+    return was_late and len(record.accepted) >= target
 
 
 def all_back(clients: Iterable[Client], cohort: Sequence[int], now: float) -> float:

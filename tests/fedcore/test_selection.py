@@ -143,6 +143,12 @@ def test_a_refused_update_is_none() -> None:
     assert list(misses([refused], THREE)) == [0]
 
 
+def test_a_refused_update_that_is_sent_again_late_is_none_either() -> None:
+    again = record(1, [0, 1], [1], late=[0], refused={"0": "too long"})
+    settings = ExperimentSettings(per_round=1)
+    assert misses([again], settings)[0].count == 1
+
+
 def test_who_has_missed_a_round_rests_at_least_until_it_is_seen_again() -> None:
     missed = [record(1, [0, 1, 2], [])]  # closed at 1.0
     seen = [client(0, last_seen=0.5), client(1, last_seen=2.0), client(2)]

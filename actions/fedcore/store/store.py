@@ -403,12 +403,12 @@ class Store:
         return [_read(document, RoundRecord) for document in found]
 
     def note_late(self, experiment: Experiment, number: int, index: int) -> None:
-        """Note that a client's update came too late for a round."""
-        live = {"_id": experiment.id, "live.number": number}
+        """Note that the update of a client came too late for a round of its own."""
+        live = {"_id": experiment.id, "live.number": number, "live.cohort": index}
         if not self.database.update(
             "experiments", live, {"$addToSet": {"live.late": index}}
         ):
-            key = {"_id": round_key(experiment, number)}
+            key = {"_id": round_key(experiment, number), "cohort": index}
             self.database.update("rounds", key, {"$addToSet": {"late": index}})
 
     def unscored(self, experiment: Experiment) -> list[RoundRecord]:

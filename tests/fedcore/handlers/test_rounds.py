@@ -263,3 +263,20 @@ def test_without_a_name_every_running_experiment_is_served() -> None:
     world.call(select_clients.ACTION, handed_on, OWNER)
     assert world.report("one")["live"]["round"] == 0
     assert world.report("two")["live"]["round"] == 0
+
+
+def test_only_a_member_of_its_cohort_is_late_in_a_round() -> None:
+    world = World()
+    world.start(rounds=3)
+    members = open_round_1(world)
+    first = world.live["cohort"]
+    (outside,) = [each for each in members if each.index not in first]
+    for member in members_of(world, members):
+        member.submit(1, 1.0, 1.0)
+    # Round 1 is frozen; round 0, which took one client alone, has closed.
+    assert outside.submit(1, 2.0, 2.0)["accepted"] is False
+    assert outside.submit(0, 2.0, 2.0)["accepted"] is False
+    assert world.live["late"] == []
+    world.advance()
+    assert outside.submit(1, 2.0, 2.0)["accepted"] is False
+    assert [each["late"] for each in world.report()["rounds"]] == [[], []]
