@@ -60,7 +60,7 @@ def draw(
     """
     drawn = settings.per_round + settings.over_select
     size = INITIAL_VOTES if number == 0 else drawn
-    fresh = sorted(set(enrolled) - set(present))
+    fresh = _fresh(enrolled, present)
     seed = f"{salt}{settings.seed}/{number}/{attempt}"
     lot = random.Random(seed)  # noqa: S311 - repeatable
     picked = lot.sample(fresh, min(size, len(fresh)))
@@ -72,6 +72,17 @@ def draw(
         order.sort(key=lambda index: reluctance.get(index, 0.0))
         picked = order[:size]
     return [*present, *picked]
+
+
+def _fresh(enrolled: Iterable[int], present: Sequence[int]) -> Sequence[int]:
+    """Return who is enrolled and not present, in order.
+
+    A range stays one: a lot drawn from it is the same as from its list, and takes no
+    longer however many are enrolled.
+    """
+    if isinstance(enrolled, range) and not present:
+        return enrolled
+    return sorted(set(enrolled) - set(present))
 
 
 def next_turn(

@@ -58,6 +58,26 @@ def test_a_later_attempt_keeps_the_cohort_and_adds_fresh_clients(clients) -> Non
     assert len(set(second)) == len(second) == min(6, len(clients))
 
 
+@pytest.mark.parametrize(
+    ("clients", "per_round", "cohort"),
+    [
+        (5, 3, [1, 4, 0]),
+        (20, 10, [6, 17, 4, 5, 2, 8, 1, 11, 12, 9]),
+        (1_000, 4, [215, 553, 584, 153]),
+        (100_000, 4, [27536, 70792, 74833, 19603]),
+    ],
+)
+def test_a_seed_gives_the_cohorts_that_it_has_always_given(clients, per_round, cohort):
+    settings = ExperimentSettings(clients=clients, per_round=per_round, seed=7)
+    assert draw(settings, 4, range(clients)) == cohort
+    assert draw(settings, 4, [*range(clients)]) == cohort
+
+
+def test_a_lot_is_foreseen_without_a_list_of_all_clients() -> None:
+    # A list of these would fill the memory, fifty times.
+    assert next_turn(ExperimentSettings(rounds=1_000), 3, 5, 10**12) is None
+
+
 def test_round_0_takes_three_clients_whom_the_seed_alone_does_not_tell() -> None:
     known, salted = (
         draw(ExperimentSettings(), 0, range(20), salt=salt) for salt in ("", "secret")
