@@ -6,10 +6,18 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from fedcore.messages import ClientReport, Report
+from fedcore.messages import ClientReport, Part, Report
 
 MOST = 20
 """Clients that a glance shows."""
+
+
+PARTS: dict[Part, str] = {
+    "": "wait",
+    "drawn": "at round {}",
+    "accepted": "done with round {}",
+    "refused": "refused in round {}",
+}
 
 
 def assignment(report: Report, known: ClientReport | None) -> str:
@@ -19,12 +27,7 @@ def assignment(report: Report, known: ClientReport | None) -> str:
     live = report.live
     if report.state != "running" or live is None:
         return report.state
-    if known.index not in live.cohort:
-        return "wait"
-    if str(known.index) in live.refused:
-        return f"refused in round {live.round}"
-    done = known.index in live.accepted
-    return f"{'done with' if done else 'at'} round {live.round}"
+    return PARTS[known.part].format(live.round)
 
 
 def seen(report: Report, known: ClientReport) -> str:
@@ -55,7 +58,7 @@ def clients_table(report: Report, most: int | None = None) -> Group:
             str(each.rounds),
             seen(report, each),
         )
-    left_out = len(report.clients) - len(shown)
+    left_out = report.enrolled - len(shown)
     if not left_out:
         return Group(table)
     return Group(table, Text(f"and {left_out:,} more: `fedwhisk clients list`"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,13 +14,16 @@ from fedclient.api import Actions, Refused, Unreachable, Wire
 from fedclient.connect import connect
 from fedcore import codec, messages, tokens
 from fedcore.codec import Layout
-from fedcore.messages import Report
+from fedcore.messages import ClientReport, Report, RoundReport
 from fedwhisk import config
 from fedwhisk.choosing import chosen
 from fedwhisk.errors import OperatorError
 from fedwhisk.platform import Where, reach
 
 PATIENCE_S = 20.0
+PAGE = 500
+"""Rounds or clients that are asked for at once where all are wanted."""
+
 FETCHES = 3
 
 
@@ -115,13 +119,57 @@ class Operator:
         """Move on whatever is overdue, in every experiment that runs."""
         self._call("advance_round", messages.AdvanceRound(), messages.Advanced)
 
-    def report(self, name: str | None = None) -> Report:
-        """Return how an experiment stands; no name means the newest."""
-        return self._call("status", messages.Status(experiment=name), Report)
+    def report(self, name: str | None = None, *, since: int | None = None) -> Report:
+        """Return how an experiment stands; no name means the newest.
+
+        With the first page of its rounds from `since` on, or else the last ones, and
+        with its first few clients.
+        """
+        return self._report(messages.Status(experiment=name, since=since))
+
+    def rounds(self, name: str) -> Iterator[RoundReport]:
+        """Yield all closed rounds of an experiment in order, page by page."""
+        since: int | None = 0
+        while since is not None:
+            page = self._report(
+                messages.Status(
+                    experiment=name, since=since, limit=PAGE, clients_limit=0
+                )
+            )
+            yield from page.rounds
+            since = page.next_round
+            if since is not None:
+                time.sleep(page.look_again_s)
+
+    def clients(self, name: str) -> Iterator[ClientReport]:
+        """Yield all clients of an experiment by index, page by page."""
+        first: int | None = 0
+        while first is not None:
+            page = self._report(
+                messages.Status(
+                    experiment=name, limit=1, clients_from=first, clients_limit=PAGE
+                )
+            )
+            yield from page.clients
+            first = page.next_client
+            if first is not None:
+                time.sleep(page.look_again_s)
 
     def experiments(self) -> messages.Listing:
-        """Return how every experiment stands, each in a line."""
+        """Return how the newest experiments stand, each in a line."""
         return self._call("status", messages.Status(view="list"), messages.Listing)
+
+    def outline(self, name: str | None = None) -> messages.Outline:
+        """Return how an experiment stands in a line; no name means the newest.
+
+        Raises:
+            OperatorError: there is none.
+        """
+        request = messages.Status(experiment=name, view="list", limit=1)
+        found = self._call("status", request, messages.Listing).experiments
+        if not found:
+            raise OperatorError("experiment: found no name, and there is none yet")
+        return found[0]
 
     def model(self, name: str, version: int | None = None) -> Model:
         """Fetch a version chunk by chunk; no version means the newest."""
@@ -140,6 +188,9 @@ class Operator:
 
     def __exit__(self, *unused: object) -> None:
         self.close()
+
+    def _report(self, request: messages.Status) -> Report:
+        return self._call("status", request, Report)
 
     def _chunk(
         self, name: str, version: int | None, number: int

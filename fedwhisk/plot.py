@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,18 +18,24 @@ class Undrawable(ValueError):
     """There is nothing that a picture could show."""
 
 
-def draw(path: Path, report: Report) -> None:
-    """Draw how each version scores on the central test set.
+def draw(
+    path: Path, report: Report, scored: Sequence[tuple[int, float, float]]
+) -> None:
+    """Draw how versions score on the central test set.
+
+    Args:
+        path: the file.
+        report: whose versions they are.
+        scored: version, accuracy in [0, 1] and loss of each.
 
     Raises:
         Undrawable: no version has a score that fits an axis.
     """
-    scored = [(each.round, each.evaluation) for each in report.rounds]
     points = [
-        (number, 100 * score["accuracy"], score["loss"])
-        for number, score in scored
+        (number, 100 * accuracy, loss)
+        for number, accuracy, loss in scored
         # A score that an earlier release took may be beyond any axis.
-        if score and abs(score["loss"]) <= LARGEST
+        if abs(loss) <= LARGEST
     ]
     if not points:
         raise Undrawable(f"no version has a loss within {LARGEST:g}")
@@ -38,7 +45,11 @@ def draw(path: Path, report: Report) -> None:
     left = figure.subplots()
     right = left.twinx()
     (accuracy,) = left.plot(
-        versions, [point[1] for point in points], "o-", color=GREEN, label="accuracy"
+        versions,
+        [point[1] for point in points],
+        "o-",
+        color=GREEN,
+        label="accuracy",
     )
     (loss,) = right.plot(
         versions, [point[2] for point in points], "s--", color=BLUE, label="loss"

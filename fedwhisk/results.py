@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
 from fedclient import weights
-from fedcore.messages import Report, RoundReport
+from fedcore.messages import ClientReport, Report, RoundReport
 from fedwhisk.operator import Model
+
+COLUMNS = ("round", "seconds", "updates", "examples", "attempts", "late", "refused")
+POINTS = 2_000
+"""Scores that a picture shows at least, where there are more."""
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +86,51 @@ def _sum(one: dict[str, Number], other: dict[str, Number]) -> dict[str, Number]:
 
 
 @dataclass(frozen=True)
+class History:
+    """All that an experiment has to tell, however much: read once, from the start."""
+
+    rounds: Iterable[RoundReport] = ()
+    clients: Iterable[ClientReport] = ()
+
+
+@dataclass
+class Course:
+    """What the rounds come to, counted while they go by.
+
+    Attributes:
+        trained: rounds of training.
+        train_s: seconds that clients trained in them, all together.
+        capped: rounds in which an update counted less than it claimed.
+        score: the newest version's that has one; empty where there is none.
+        points: version, accuracy and loss, of at most `2 * POINTS` scored versions
+            that lie `every` apart.
+    """
+
+    trained: int = 0
+    train_s: float = 0.0
+    capped: int = 0
+    score: dict[str, float] = field(default_factory=dict)
+    points: list[tuple[int, float, float]] = field(default_factory=list)
+    every: int = 1
+
+    def count(self, each: RoundReport) -> None:
+        """Count one round more."""
+        if each.round > 0:
+            self.trained += 1
+            self.train_s += training_seconds(each)
+        self.capped += bool(each.capped)
+        if each.evaluation is None:
+            return
+        self.score = each.evaluation
+        if each.round % self.every == 0:
+            point = (each.round, self.score["accuracy"], self.score["loss"])
+            self.points.append(point)
+        if len(self.points) > 2 * POINTS:
+            self.every *= 2
+            self.points = [each for each in self.points if each[0] % self.every == 0]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The end of a run: what the experiment says, what it cost, where results are.
 
@@ -89,6 +138,7 @@ class Outcome:
     """
 
     report: Report
+    course: Course
     totals: Totals
     folder: Path
     model: Path | None
@@ -102,20 +152,18 @@ class Outcome:
     @property
     def score(self) -> dict[str, float]:
         """The newest version's score; empty where there is none."""
-        scored = [each.evaluation for each in self.report.rounds if each.evaluation]
-        return scored[-1] if scored else {}
+        return self.course.score
 
     def to_json(self) -> str:
         """Return the run as one JSON object for programs."""
-        trained = [each for each in self.report.rounds if each.round > 0]
         summary = {
             "experiment": self.report.experiment,
             "state": self.state,
-            "rounds": len(trained),
+            "rounds": self.course.trained,
             "accuracy": self.score.get("accuracy"),
             "loss": self.score.get("loss"),
             "wall_s": round(self.totals.wall_s, 3),
-            "train_s": round(sum(training_seconds(each) for each in trained), 3),
+            "train_s": round(self.course.train_s, 3),
             "calls": self.totals.calls,
             "calls_by_action": self.totals.calls_by_action,
             "http_429": self.totals.http_429,
@@ -141,7 +189,9 @@ def training_seconds(each: RoundReport) -> float:
     return each.metrics.get("train_s", 0.0) * each.updates
 
 
-def write(folder: Path, report: Report, model: Model | None, totals: Totals) -> Outcome:
+def write(
+    folder: Path, report: Report, history: History, model: Model | None, totals: Totals
+) -> Outcome:
     """Write all results into a folder, over those of an earlier run.
 
     Raises:
@@ -151,53 +201,79 @@ def write(folder: Path, report: Report, model: Model | None, totals: Totals) -> 
     path = None
     if model is not None:
         path = folder / "model.safetensors"
-        save_model(path, model, report)
-    write_metrics(folder / "metrics.csv", report.rounds)
-    described = {"experiment": report, "totals": totals}
-    text = msgspec.json.format(msgspec.json.encode(described), indent=2)
-    (folder / "experiment.json").write_bytes(text + b"\n")
-    return Outcome(report, totals, folder, path, _draw(folder / "accuracy.png", report))
+        save_model(path, model, report.experiment, report.settings.task)
+    course = _write_history(folder, report, history, totals)
+    no_picture = _draw(folder / "accuracy.png", report, course)
+    return Outcome(report, course, totals, folder, path, no_picture)
 
 
-def _draw(path: Path, report: Report) -> str:
+def _draw(path: Path, report: Report, course: Course) -> str:
     """Draw the scores, if there are any; return what went wrong, else nothing.
 
     A picture is the least of the results: no failure of it may cost the others.
     """
-    if not any(each.evaluation for each in report.rounds):
+    if not course.points:
         return ""
     try:
         from fedwhisk.plot import draw
 
-        draw(path, report)
+        draw(path, report, course.points)
     except Exception as error:  # noqa: BLE001 - matplotlib raises many kinds
         return f"no picture: {type(error).__name__}: {error}"
     return ""
 
 
-def save_model(path: Path, model: Model, report: Report) -> None:
+def _write_history(
+    folder: Path, report: Report, history: History, totals: Totals
+) -> Course:
+    """Write the rounds as they come, a line each: they may be too many to be held."""
+    empty = msgspec.structs.replace(report, rounds=[], clients=[])
+    described = {"experiment": empty, "totals": totals}
+    text = msgspec.json.format(msgspec.json.encode(described), indent=2)
+    before, _, rest = text.partition(b'"rounds": []')
+    between, _, after = rest.partition(b'"clients": []')
+    course = Course()
+    with (
+        (folder / "metrics.csv").open("w", newline="", encoding="utf-8") as lines,
+        (folder / "experiment.json").open("wb") as whole,
+    ):
+        table = csv.writer(lines)
+        names = sorted(report.metric_names)
+        table.writerow([*COLUMNS, "accuracy", "loss", *names])
+        whole.write(before + b'"rounds": [')
+        for place, each in enumerate(history.rounds):
+            course.count(each)
+            table.writerow(_line(each, names))
+            whole.write(_item(place, each))
+        whole.write(b"]" + between + b'"clients": [')
+        for place, client in enumerate(history.clients):
+            whole.write(_item(place, client))
+        whole.write(b"]" + after + b"\n")
+    return course
+
+
+def _item(place: int, value: msgspec.Struct) -> bytes:
+    """Return an item of a list in JSON, on a line of its own."""
+    comma = b"," if place else b""
+    return comma + b"\n      " + msgspec.json.encode(value)
+
+
+def save_model(path: Path, model: Model, experiment: str, task: str) -> None:
     """Write a version to a safetensors file that says which experiment it is from."""
     weights.save(
         path,
         model.vector,
         model.layout,
-        experiment=report.experiment,
+        experiment=experiment,
         version=model.version,
-        task=report.settings.task,
+        task=task,
     )
 
 
-def write_metrics(path: Path, rounds: Sequence[RoundReport]) -> None:
-    """Write one line a round: what happened, the score, the clients' mean metrics."""
-    names = sorted({name for each in rounds for name in each.metrics})
-    head = ["round", "seconds", "updates", "examples", "attempts", "late", "refused"]
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        table = csv.writer(stream)
-        table.writerow([*head, "accuracy", "loss", *names])
-        for each in rounds:
-            score = each.evaluation or {}
-            row: list[float | None]
-            row = [each.round, round(each.seconds, 3), each.updates, each.examples]
-            row += [each.attempts, len(each.late), len(each.refused)]
-            row += [score.get("accuracy"), score.get("loss")]
-            table.writerow([*row, *(each.metrics.get(name) for name in names)])
+def _line(each: RoundReport, names: Sequence[str]) -> list[float | None]:
+    """Return what happened in a round, its score, the clients' mean metrics."""
+    score = each.evaluation or {}
+    happened = [each.round, round(each.seconds, 3), each.updates, each.examples]
+    missed = [each.attempts, each.counts.late, each.counts.refused]
+    scored = [score.get("accuracy"), score.get("loss")]
+    return [*happened, *missed, *scored, *(each.metrics.get(name) for name in names)]

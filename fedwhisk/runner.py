@@ -18,14 +18,13 @@ import msgspec
 
 from fedclient.api import Refused
 from fedcore import tokens
-from fedcore.documents import AT_REST
 from fedcore.messages import Report, Started
 from fedcore.settings import ExperimentSettings
-from fedcore.store.store import EVALUATION_TRIES
 from fedwhisk import pretrained
 from fedwhisk.chaos import CALM, Chaos, HostChaos
 from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError, interrupt_on_sigterm
+from fedwhisk.following import Follower
 from fedwhisk.guests import guest, last_to_leave
 from fedwhisk.home import Home, made_home
 from fedwhisk.ledger import Ledger
@@ -40,7 +39,7 @@ from fedwhisk.platform import (
 )
 from fedwhisk.pool import ClientPool
 from fedwhisk.pool_messages import Start, numbered
-from fedwhisk.results import Outcome, Totals, write
+from fedwhisk.results import History, Outcome, Totals, write
 from fedwhisk.sharing import joined_or_started
 from fedwhisk.view import View
 
@@ -189,8 +188,11 @@ class Runner:
                     pool.stop()  # then all calls are counted
                     ledger.enter(self._totals(operator, platform, pool))
             model = operator.model(job.name) if report.version >= 0 else None
+            history = History(
+                rounds=operator.rounds(job.name), clients=operator.clients(job.name)
+            )
             try:
-                return write(job.folder, report, model, ledger.totals)
+                return write(job.folder, report, history, model, ledger.totals)
             except OSError as error:
                 raise OperatorError(
                     f"{job.folder}: results cannot be written ({error}); the same "
@@ -244,13 +246,14 @@ class Runner:
         )
 
     def _watch(self, operator: Operator, pool: ClientPool) -> Report:
+        following = Follower(operator, self._job.name)
         while True:
-            report = operator.report(self._job.name)
+            report = following.look()
             for ended in pool.events():
                 if ended.status != 0:
                     self._view.say(f"{ended.client} ended: {ended.message}")
             self._view.show(report, self._injected(pool))
-            if is_over(report):
+            if report.over:
                 return report
             self._check_who_is_left(report, pool)
             time.sleep(max(LOOK_S, report.look_again_s))
@@ -262,7 +265,7 @@ class Runner:
             OperatorError: says why the first client gave up.
         """
         live, given_up = report.live, pool.given_up
-        needed = live.quorum - len(live.accepted) if live else 1
+        needed = live.quorum - live.counts.accepted if live else 1
         left = self._job.settings.clients - len(given_up)
         if given_up and left < needed:
             raise OperatorError(
@@ -322,21 +325,9 @@ def _unfinished(operator: Operator, name: str) -> str:
 
 def _is_finished(operator: Operator, name: str) -> bool:
     try:
-        return operator.report(name).state == "finished"
+        return operator.outline(name).state == "finished"
     except OperatorError as error:
         refusal = error.__cause__
         if isinstance(refusal, Refused) and refusal.code == "unknown_experiment":
             return False
         raise
-
-
-def is_over(report: Report) -> bool:
-    """Tell whether nothing more will happen: ended, and all that can be is scored."""
-    if report.state not in AT_REST:
-        return False
-    if not report.settings.evaluate or report.state == "failed":
-        return True
-    return all(
-        each.evaluation is not None or each.evaluation_tries >= EVALUATION_TRIES
-        for each in report.rounds
-    )

@@ -53,10 +53,12 @@ class PlainView:
 
     def show(self, report: Report, chaos: Mapping[str, int] = NO_FAULTS) -> None:
         """Say what is new since the last report."""
-        for line in _events(report):
+        lines = list(_events(report))
+        for line in lines:
             if line not in self._seen:
-                self._seen.add(line)
                 self.say(line)
+        # What is not in one report is not in later ones: no need to remember it.
+        self._seen = set(lines)
 
     def summary(self, outcome: Outcome) -> None:
         """See `View`."""
@@ -110,6 +112,11 @@ def _events(report: Report) -> Iterator[str]:
             f"round {each.round} closed: {each.updates} updates, "
             f"{each.examples} examples, {each.seconds:.1f} s"
         )
+        if each.metrics_left_out:
+            yield (
+                f"round {each.round}: {each.metrics_left_out} metrics left out, the "
+                f"experiment keeps {len(report.metric_names)}"
+            )
         if each.evaluation:
             accuracy, loss = each.evaluation["accuracy"], each.evaluation["loss"]
             yield f"version {each.round}: accuracy {accuracy:.4f}, loss {loss:.4f}"
@@ -174,17 +181,17 @@ def _live_words(report: Report) -> str:
     live = report.live
     if live is None or report.state != "running":
         return report.reason or ""
-    refused = f", {len(live.refused)} refused" if live.refused else ""
+    refused = f", {live.counts.refused} refused" if live.refused else ""
     attempt = f", attempt {live.attempt}" if live.attempt > 1 else ""
     stuck = f", {live.advancing()}" if live.advancing() else ""
     return (
-        f"round {live.round} {live.state}: {len(live.accepted)} of {live.target} "
+        f"round {live.round} {live.state}: {live.counts.accepted} of {live.target} "
         f"updates{refused}{attempt}, {_span(max(0.0, report.now - live.opened))}{stuck}"
     )
 
 
 def time_left(report: Report) -> float | None:
-    """Guess the seconds until the end from the rounds so far; None before the first."""
+    """Guess the seconds until the end from the last rounds; None before the first."""
     trained = [each.seconds for each in report.rounds if each.round > 0]
     if not trained or report.live is None or report.state != "running":
         return None
@@ -210,8 +217,8 @@ def rounds_table(rounds: list[RoundReport]) -> Table:
             f"{each.seconds:.1f}",
             f"{100 * score['accuracy']:.2f} %" if score else "",
             f"{score['loss']:.4f}" if score else "",
-            str(len(each.late) or ""),
-            *([str(len(each.refused) or "")] if any_refused else []),
+            str(each.counts.late or ""),
+            *([str(each.counts.refused or "")] if any_refused else []),
         )
     return table
 
@@ -235,8 +242,8 @@ def experiments_table(listing: Listing) -> Table:
 
 
 def show_summary(console: Console, outcome: Outcome) -> None:
-    """Print the rounds, the totals and where the results are."""
-    console.print(rounds_table(outcome.report.rounds))
+    """Print the last rounds, the totals and where the results are."""
+    _show_rounds(console, outcome.report.rounds)
     totals = outcome.totals
     score = outcome.score
     lines = []
@@ -260,8 +267,8 @@ def show_summary(console: Console, outcome: Outcome) -> None:
         cold, cost = sum(totals.cold_starts.values()), sum(totals.gb_s.values())
         words = f"{runs} activations, {cold} of them cold, {cost:.2f} GB-s"
         lines.append(("compute", words))
-    rounds = sum(bool(each.capped) for each in outcome.report.rounds)
-    if rounds:
+    if outcome.course.capped:
+        rounds = outcome.course.capped
         words = f"updates counted less than they claimed in {rounds} of the rounds"
         lines.append(("weights", f"{words} (max_weight)"))
     if totals.chaos:
@@ -271,6 +278,12 @@ def show_summary(console: Console, outcome: Outcome) -> None:
     for word, text in lines:
         line = f"{word:>9}  {text}"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _show_rounds(console: Console, rounds: list[RoundReport]) -> None:
+    console.print(rounds_table(rounds))
+    if rounds and rounds[0].round > 0:
+        console.print(f"rounds 0 to {rounds[0].round - 1}: see metrics.csv")
 
 
 def counted(chaos: Mapping[str, int]) -> str:

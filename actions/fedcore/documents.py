@@ -105,17 +105,25 @@ NO_ROUND = LiveRound(number=-1, state=RoundState.CLOSED)
 
 
 class Enrolments(msgspec.Struct, frozen=True, kw_only=True):
-    """How many clients have enrolled in a minute of the server's time."""
+    """How many clients have been let in: in a minute of the server's time, and ever.
+
+    `total` may count one twice, where its request died or had a twin.
+    """
 
     minute: int = -1
     count: int = 0
+    total: int = 0
 
 
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     """An experiment and its live round. `version` is the newest published model.
 
-    `initial` is the id of the initial model that an operator brings; None: clients make
-    it. `revoked` holds when a client was shut out, by its index as text.
+    Attributes:
+        initial: the id of the initial model that an operator brings; None: clients
+            make it.
+        revoked: when a client was shut out, by its index as text.
+        unscored_from: the oldest version that may still wait for a score.
+        metric_names: the metrics of which rounds keep a mean, in the order met.
     """
 
     id: str = msgspec.field(name="_id")
@@ -132,6 +140,8 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     ended: float | None = None
     revoked: dict[str, float] = {}
     enrolments: Enrolments = Enrolments()
+    unscored_from: int = 0
+    metric_names: list[str] = []
 
     @property
     def awaits_model(self) -> bool:
@@ -200,7 +210,15 @@ class EvaluationState(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_with(self, index: int, now: float) -> bool:
         """Tell whether that client is at it."""
-        return self.client == index and self.until > now
+        return self.result is None and self.client == index and self.until > now
+
+
+class Scoring(msgspec.Struct, frozen=True, kw_only=True):
+    """How the scoring of a version stands, and when its round closed."""
+
+    number: int
+    closed: float
+    evaluation: EvaluationState = EvaluationState()
 
 
 class RoundRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,6 +228,8 @@ class RoundRecord(msgspec.Struct, frozen=True, kw_only=True):
         examples: how many its updates count, all together.
         capped: the updates that claimed more than they count, by client index.
         quorum_s: seconds until its quorum was in.
+        usual_s: seconds that it would have taken if nobody had kept it waiting.
+        metrics_left_out: reported metrics that the experiment keeps no mean of.
     """
 
     number: int
@@ -225,6 +245,8 @@ class RoundRecord(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, float] = {}
     distances: dict[str, float] = {}
     quorum_s: float = 0.0
+    usual_s: float = 0.0
+    metrics_left_out: int = 0
     evaluation: EvaluationState = EvaluationState()
 
 

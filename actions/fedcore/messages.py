@@ -349,24 +349,48 @@ class Advanced(Answer, frozen=True):
 class Status(Request, frozen=True):
     """Ask for an experiment's state; no experiment means the newest.
 
-    `client` is the index whose token comes along, if a client asks. The view `list`
-    answers with a line of every experiment, or of the one that is named.
+    An answer holds a part of what may be a long history, and says where the rest goes
+    on.
+
+    Attributes:
+        client: the index whose token comes along, if a client asks.
+        view: `list` answers with a line of the newest experiments, or of the one that
+            is named; `page` with a page of HTML.
+        since: the first round that is told; without it, the last ones are.
+        limit: rounds, or lines of a list, at most; the answer may hold fewer.
+        clients_from: the index of the first client that is told.
+        clients_limit: clients at most.
     """
 
     experiment: Name | None = None
     view: Literal["json", "page", "list"] = "json"
     client: Index | None = None
+    since: Number | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=500)] | None = None
+    clients_from: Index = 0
+    clients_limit: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 20
+
+
+class Counts(Answer, frozen=True):
+    """How many clients of a round the lists of its report are about."""
+
+    cohort: int = 0
+    accepted: int = 0
+    refused: int = 0
+    late: int = 0
 
 
 class LiveReport(Answer, frozen=True):
     """The live round, for `Report`. Times are seconds since the epoch.
 
-    `told` and `advance_tries` as in `LiveRound`.
+    The lists name a first few clients, `counts` says how many there are. `told` and
+    `advance_tries` as in `LiveRound`.
     """
 
     round: int
     state: str
     attempt: int
+    counts: Counts
     cohort: list[int]
     target: int
     quorum: int
@@ -392,8 +416,10 @@ class LiveReport(Answer, frozen=True):
 class RoundReport(Answer, frozen=True):
     """A closed round, for `Report`.
 
-    `metrics` are means weighted by examples; `examples` and `capped` are as in
-    `RoundRecord`, `distances` as in `LiveRound`.
+    The lists name a first few clients, `counts` says how many there are. `metrics` are
+    means weighted by examples, `metrics_left_out` counts those that the experiment
+    keeps none of; `examples` and `capped` are as in `RoundRecord`, `distances` as in
+    `LiveRound`.
     """
 
     round: int
@@ -401,6 +427,7 @@ class RoundReport(Answer, frozen=True):
     closed: float
     seconds: float
     attempts: int
+    counts: Counts
     cohort: list[int]
     updates: int
     examples: int
@@ -411,10 +438,18 @@ class RoundReport(Answer, frozen=True):
     refused: dict[str, str]
     distances: dict[str, float] = {}
     capped: dict[str, Capped] = {}
+    metrics_left_out: int = 0
+
+
+Part = Literal["", "drawn", "accepted", "refused"]
+"""What a client has to do with the live round."""
 
 
 class ClientReport(Answer, frozen=True):
-    """A client, for `Report`. `due` is when it was told to come back."""
+    """A client, for `Report`.
+
+    `due` is when it was told to come back, `part` how it stands in the live round.
+    """
 
     index: int
     name: str
@@ -423,12 +458,23 @@ class ClientReport(Answer, frozen=True):
     rounds: int
     train_s: float | None
     revoked: bool
+    part: Part = ""
 
 
 class Report(Answer, frozen=True):
-    """How an experiment stands. `version` is the newest model's, -1 for none.
+    """How an experiment stands.
 
-    Who watches looks again after `look_again_s` seconds, within the call budget.
+    Attributes:
+        version: the newest model's, -1 for none.
+        over: whether nothing more will happen: it has ended, and each version that can
+            be has been scored.
+        rounds: those that were asked for, in order; else the last ones.
+        next_round: from which round on more are told; None after the last.
+        clients: those that were asked for, by index.
+        next_client: from which client on more are told; None after the last.
+        metric_names: of which rounds have means.
+        look_again_s: seconds, within the call budget, after which somebody who watches
+            may look again.
     """
 
     experiment: str
@@ -440,11 +486,15 @@ class Report(Answer, frozen=True):
     version: int
     enrolled: int
     live: LiveReport | None
+    over: bool
     rounds: list[RoundReport]
     clients: list[ClientReport]
     created: float
     ended: float | None
     now: float
+    next_round: int | None = None
+    next_client: int | None = None
+    metric_names: list[str] = []
     look_again_s: float = 1.0
 
 
@@ -452,7 +502,7 @@ class Outline(Answer, frozen=True):
     """An experiment in a line, for `Listing`.
 
     `round` is the live one's number, -1 before the first. `scored` is the newest
-    version with a score, and `evaluation` that score; None while there is none.
+    version with a score among the last few, and `evaluation` that score.
     """
 
     experiment: str

@@ -23,7 +23,7 @@ def admit(experiment: Experiment, minute: int) -> Write:
             "enrolments.minute": {"$gte": minute},
             "enrolments.count": {"$lt": experiment.settings.enrolments_per_minute},
         },
-        {"$inc": {"enrolments.count": 1}},
+        {"$inc": {"enrolments.count": 1, "enrolments.total": 1}},
     )
 
 
@@ -31,7 +31,10 @@ def begin_minute(experiment: Experiment, minute: int) -> Write:
     """Count the first enrolment of a new minute."""
     return Write(
         {"_id": experiment.id, "enrolments.minute": {"$lt": minute}},
-        {"$set": {"enrolments.minute": minute, "enrolments.count": 1}},
+        {
+            "$set": {"enrolments.minute": minute, "enrolments.count": 1},
+            "$inc": {"enrolments.total": 1},
+        },
     )
 
 

@@ -27,6 +27,10 @@ ADVANCE_BACKOFF_S = (2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """Pauses before another telling to advance a round that does not move."""
 
 
+LONGEST_REASON = 200
+"""Characters of a refusal that are kept: some quote what a client has sent."""
+
+
 class Event(StrEnum):
     """What may happen to an experiment or its live round."""
 
@@ -176,7 +180,7 @@ def refuse(experiment: Experiment, index: int, reason: str) -> Write:
         f"live.accepted.{index}": {"$exists": False},
         f"live.votes.{index}": {"$exists": False},
     }
-    return Write(where, {"$set": {f"live.refused.{index}": reason}})
+    return Write(where, {"$set": {f"live.refused.{index}": reason[:LONGEST_REASON]}})
 
 
 def freeze(experiment: Experiment, now: float, told: Sequence[int] = ()) -> Write:
@@ -283,6 +287,11 @@ def open_next(
         likely_next=list(likely_next),
     )
     return Write(live_is(experiment), {"$set": {"live": to_document(live)}})
+
+
+def learn_metrics(experiment: Experiment, names: Sequence[str]) -> Write:
+    """Keep the means of these metrics, once the closed round has reported them."""
+    return Write(live_is(experiment), {"$set": {"metric_names": list(names)}})
 
 
 def finish(experiment: Experiment, now: float) -> Write:

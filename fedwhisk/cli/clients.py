@@ -110,7 +110,7 @@ def revoke(
     with operating(on) as operator:
         chosen = experiment
         if chosen is None:
-            chosen = operator.report().experiment
+            chosen = operator.outline().experiment
             typer.echo(f"experiment {chosen}, the newest", err=True)
         found = operator.revoke(chosen, name, undo=undo)
     verb = "revoked" if found.revoked else "welcome again"
@@ -124,7 +124,12 @@ def _fleet(release: str, namespace: str | None, context: str | None) -> Fleet:
 
 
 def _report(on: Where | None, experiment: str | None) -> Report | None:
-    """Ask how the experiment stands; None if no platform of ours is up here."""
+    """Ask how the experiment stands, with all its clients.
+
+    None if no platform of ours is up here.
+    """
+    import msgspec
+
     from fedwhisk import config
     from fedwhisk.choosing import chosen
     from fedwhisk.operator import Operator
@@ -137,7 +142,9 @@ def _report(on: Where | None, experiment: str | None) -> Report | None:
     if platform is None:
         return None
     with Operator(platform.base_url, platform.secret) as operator:
-        return operator.report(experiment)
+        report = operator.report(experiment)
+        clients = [*operator.clients(report.experiment)]
+        return msgspec.structs.replace(report, clients=clients)
 
 
 def _print(rows: list[Row], report: Report | None) -> None:

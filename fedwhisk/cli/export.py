@@ -49,15 +49,15 @@ def export(
     from fedwhisk.results import save_model
 
     with operating(on) as operator:
-        report = operator.report(experiment)
-        model = operator.model(report.experiment, version)
-    path = out or _here(report.experiment, model.version)
+        found = operator.outline(experiment)
+        model = operator.model(found.experiment, version)
+    path = out or _here(found.experiment, model.version)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_model(path, model, report)
+        save_model(path, model, found.experiment, found.task)
     except OSError as error:
         raise InputError(f"--out: {path} cannot be written ({error})") from None
-    typer.echo(f"version {model.version} of {report.experiment}: {path}")
+    typer.echo(f"version {model.version} of {found.experiment}: {path}")
 
 
 def _here(name: str, version: int) -> Path:

@@ -39,16 +39,17 @@ def status(
 
 def watch(experiment: options.Named = None, on: options.On = None) -> None:
     """Show how an experiment goes on, until it has ended."""
+    from fedwhisk.following import Follower
     from fedwhisk.operator import operating
-    from fedwhisk.runner import is_over
     from fedwhisk.view import chosen_view
 
     with operating(on) as operator:
-        report = operator.report(experiment)
+        following = Follower(operator, experiment)
+        report = following.look()
         with chosen_view(report.experiment, report.settings) as view:
             view.show(report)
-            while not is_over(report):
+            while not report.over:
                 time.sleep(max(LOOK_S, report.look_again_s))
-                report = operator.report(report.experiment)
+                report = following.look()
                 view.show(report)
     typer.echo(f"{report.experiment}: {report.state}")

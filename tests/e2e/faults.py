@@ -228,8 +228,8 @@ class Federation:
         """Each round is there once, and each version the mean of what it accepted."""
         with self.deployment.store() as store:
             experiment = store.experiment(self.name)
-            records = store.rounds(experiment)
             rounds = range(self.settings.rounds + 1)
+            records = store.rounds(experiment, rounds)
             assert [each.number for each in records] == list(rounds)
             accepted = [
                 {int(index): upload for index, upload in each.accepted.items()}

@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from pymongo import MongoClient, monitoring
 
+from fedcore.documents import Enrolments, Experiment, ExperimentState
 from fedcore.errors import DatabaseUnavailable
+from fedcore.settings import ExperimentSettings
 from fedcore.store import mongo
 from fedcore.store.memory import MemoryDatabase
 from fedcore.store.mongo import MongoDatabase
+from fedcore.store.store import Store
 from fedwhisk.database import EmbeddedDatabase
+from tests.fedcore.counting import Counting, client_document
 
 pytestmark = pytest.mark.e2e
 
@@ -167,6 +171,51 @@ def test_found_documents_come_in_order_with_the_fields_that_were_asked(database)
         database.insert("things", {"_id": key, "kept": key, "left": b"x"})
     found = database.find("things", {"_id": {"$gte": "a", "$lt": "c"}}, ("kept",))
     assert found == [{"_id": "a", "kept": "a"}, {"_id": "b", "kept": "b"}]
+
+
+def test_documents_are_found_by_a_list_of_keys(database) -> None:
+    for key in ("b", "a", "c"):
+        database.insert("things", {"_id": key})
+    where = {"_id": {"$in": ["c", "a", "missing"]}}
+    assert database.find("things", where) == [{"_id": "a"}, {"_id": "c"}]
+
+
+def test_parts_of_documents_are_found_by_their_paths(database) -> None:
+    database.insert("things", DOCUMENT)
+    (found,) = database.find("things", {}, ("state", "live.number", "live.cohort"))
+    assert found == {
+        "_id": "d",
+        "state": "running",
+        "live": {"number": 3, "cohort": [1, 5]},
+    }
+
+
+def test_the_newest_are_found_newest_first(database) -> None:
+    for key, created in (("a", 3.0), ("b", 1.0), ("c", 2.0), ("d", 3.0)):
+        database.insert("things", {"_id": key, "created": created, "kind": "x"})
+    found = database.find("things", {"kind": "x"}, ("created",), newest=3)
+    assert [each["_id"] for each in found] == ["d", "a", "c"]
+
+
+@pytest.mark.parametrize("total", [0, 3, 40, 57, 100])
+def test_the_enrolled_are_counted_by_few_looks_around_a_hint(database, total) -> None:
+    experiment = Experiment(
+        id=f"e{total}",
+        name=f"counted-{total}",
+        created=0.0,
+        state=ExperimentState.RUNNING,
+        settings=ExperimentSettings(),
+        enrolments=Enrolments(total=total),
+    )
+    counting = Counting(database)
+    store = Store(counting)
+    for index in range(40):
+        assert store.enrolled(experiment) == index
+        database.insert("clients", client_document(experiment, index))
+    counting.reset()
+    assert store.enrolled(experiment) == 40
+    assert counting.calls["count"] <= (2 if total == 40 else 13)
+    assert store.free_index(experiment, 40) == 40
 
 
 def test_a_range_goes_at_once(database) -> None:

@@ -156,9 +156,10 @@ class World:
         handed_on = self.call(fedavg.ACTION, {"experiment": name}, OWNER)
         self.call(select_clients.ACTION, handed_on, OWNER)
 
-    def report(self, name: str = "exp") -> Fields:
-        """What status says."""
-        return self.call(status.ACTION, {"experiment": name}, OPERATOR)
+    def report(self, name: str = "exp", **more: Any) -> Fields:
+        """What status says; of short histories, all of it."""
+        fields = {"experiment": name, "limit": 500, "clients_limit": 1000} | more
+        return self.call(status.ACTION, fields, OPERATOR)
 
     def model(self, version: int | None = None, name: str = "exp") -> list[float]:
         """A version's values."""

@@ -6,7 +6,14 @@ from typing import Any
 
 import msgspec
 
-from fedcore.messages import ClientReport, LiveReport, Report, RoundReport
+from fedcore.messages import (
+    ClientReport,
+    Counts,
+    LiveReport,
+    Part,
+    Report,
+    RoundReport,
+)
 from fedcore.settings import ExperimentSettings
 
 SETTINGS = ExperimentSettings(clients=4, per_round=2, rounds=3)
@@ -22,6 +29,7 @@ def closed(
         closed=110.0 + 10 * number,
         seconds=10.0,
         attempts=1,
+        counts=Counts(cohort=2, accepted=2),
         cohort=[0, 1],
         updates=2,
         examples=2_400,
@@ -33,7 +41,14 @@ def closed(
         late=[],
         refused={},
     )
-    return msgspec.structs.replace(record, **changes)
+    changed = msgspec.structs.replace(record, **changes)
+    counts = Counts(
+        cohort=len(changed.cohort),
+        accepted=changed.updates,
+        refused=len(changed.refused),
+        late=len(changed.late),
+    )
+    return msgspec.structs.replace(changed, counts=counts)
 
 
 def report(*rounds: RoundReport, state: str = "running", **changes: Any) -> Report:
@@ -44,6 +59,7 @@ def report(*rounds: RoundReport, state: str = "running", **changes: Any) -> Repo
         round=number,
         state="training",
         attempt=1,
+        counts=Counts(cohort=2, accepted=1),
         cohort=[0, 1],
         target=2,
         quorum=2,
@@ -63,17 +79,23 @@ def report(*rounds: RoundReport, state: str = "running", **changes: Any) -> Repo
         version=number - 1,
         enrolled=4,
         live=live,
+        over=state == "finished",
         rounds=list(rounds),
         clients=[],
         created=90.0,
         ended=None,
         now=opened + 4,
+        metric_names=sorted({name for each in rounds for name in each.metrics}),
     )
     return msgspec.structs.replace(whole, **changes)
 
 
 def member(index: int, **changes: Any) -> ClientReport:
-    """Client `index`, called `c<index>`: 2 updates, seen at second 100."""
+    """Client `index`, called `c<index>`: 2 updates, seen at second 100.
+
+    As in `report`, client 1 is done and client 0 is not.
+    """
+    parts: dict[int, Part] = {0: "drawn", 1: "accepted"}
     known = ClientReport(
         index=index,
         name=f"c{index}",
@@ -82,6 +104,7 @@ def member(index: int, **changes: Any) -> ClientReport:
         rounds=2,
         train_s=1.5,
         revoked=False,
+        part=parts.get(index, ""),
     )
     return msgspec.structs.replace(known, **changes)
 
@@ -89,5 +112,6 @@ def member(index: int, **changes: Any) -> ClientReport:
 def refused(whole: Report, reasons: dict[str, str]) -> Report:
     """The same experiment whose live round does not take some clients' updates."""
     assert whole.live is not None
-    live = msgspec.structs.replace(whole.live, refused=reasons)
+    counts = msgspec.structs.replace(whole.live.counts, refused=len(reasons))
+    live = msgspec.structs.replace(whole.live, refused=reasons, counts=counts)
     return msgspec.structs.replace(whole, live=live)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from typer.testing import CliRunner
 
-from fedcore.messages import Revoked
+from fedcore.messages import Outline, Revoked
 from fedwhisk.cli import app
 from fedwhisk.errors import OperatorError
 from tests.fedwhisk.reports import member, report
@@ -49,8 +49,20 @@ def test_what_was_asked_for_and_is_not_there_is_an_error(monkeypatch, found, wor
 
 
 class Deployment:
-    def report(self):
-        return report()
+    def outline(self):
+        return Outline(
+            experiment="three",
+            state="running",
+            reason=None,
+            task="mnist",
+            round=1,
+            rounds=3,
+            version=0,
+            scored=None,
+            evaluation=None,
+            created=0.0,
+            ended=None,
+        )
 
     def revoke(self, experiment, name, *, undo):
         return Revoked(experiment=experiment, client=1, name=name, revoked=not undo)

@@ -20,7 +20,7 @@ from kubernetes.client import (
     V1PodStatus,
 )
 
-from fedcore.messages import LiveReport, Report
+from fedcore.messages import Counts, LiveReport, Part, Report
 from fedcore.settings import ExperimentSettings
 from fedwhisk.clients import Fleet, Pod, connect, join
 from fedwhisk.errors import OperatorError
@@ -31,9 +31,16 @@ PODS = [Pod(f"fl-clients-{n}", f"fed/fl-clients-{n}", "ready", 0) for n in range
 
 def report(state: str = "running", live: LiveReport | None = None) -> Report:
     """Clients 0 to 3 enrolled in pods 3 to 0; pod 4 did not."""
+    parts: list[Part] = ["drawn", "accepted", "refused", ""]
     clients = [
-        member(index, name=f"fed/fl-clients-{3 - index}", last_seen=90.0, due=100.0)
-        for index in range(4)
+        member(
+            index,
+            name=f"fed/fl-clients-{3 - index}",
+            last_seen=90.0,
+            due=100.0,
+            part=part,
+        )
+        for index, part in enumerate(parts)
     ]
     return Report(
         experiment="e",
@@ -45,6 +52,7 @@ def report(state: str = "running", live: LiveReport | None = None) -> Report:
         version=1,
         enrolled=4,
         live=live,
+        over=False,
         rounds=[],
         clients=clients,
         created=0.0,
@@ -57,6 +65,7 @@ LIVE = LiveReport(
     round=2,
     state="training",
     attempt=1,
+    counts=Counts(cohort=3, accepted=1, refused=1),
     cohort=[0, 1, 2],
     target=2,
     quorum=2,

@@ -1,6 +1,8 @@
 import csv
+import itertools
 import json
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,9 +10,9 @@ from rich.console import Console
 from safetensors.numpy import load_file
 
 from fedwhisk.operator import Model
-from fedwhisk.results import Totals, training_seconds, write
+from fedwhisk.results import POINTS, Course, History, Totals, training_seconds, write
 from fedwhisk.view import show_summary
-from tests.fedwhisk.reports import closed, report
+from tests.fedwhisk.reports import closed, member, report
 
 TOTALS = Totals(
     wall_s=40.0,
@@ -28,10 +30,17 @@ ROUNDS = (
 )
 
 
+def written(folder, *rounds, model=MODEL, **changes):
+    """The outcome of an experiment whose report holds the last round alone."""
+    whole = report(*rounds, **changes)
+    last = msgspec.structs.replace(whole, rounds=list(rounds[-1:]))
+    history = History(rounds=rounds, clients=[member(0), member(1)])
+    return write(folder, last, history, model, TOTALS)
+
+
 @pytest.fixture
 def outcome(tmp_path):
-    finished = report(*ROUNDS, state="finished")
-    return write(tmp_path / "runs" / "three", finished, MODEL, TOTALS)
+    return written(tmp_path / "runs" / "three", *ROUNDS, state="finished")
 
 
 def test_a_run_leaves_four_files(outcome) -> None:
@@ -44,8 +53,7 @@ def test_a_run_leaves_four_files(outcome) -> None:
 def test_a_loss_of_any_size_leaves_all_results(tmp_path, loss) -> None:
     scored = {"accuracy": 0.5, "loss": loss, "examples": 100.0}
     hostile = closed(3, evaluation=scored, metrics={"train_s": loss})
-    finished = report(*ROUNDS, hostile, state="finished")
-    outcome = write(tmp_path / "run", finished, MODEL, TOTALS)
+    outcome = written(tmp_path / "run", *ROUNDS, hostile, state="finished")
     assert (outcome.folder / "accuracy.png").stat().st_size > 1_000
     assert outcome.no_picture == ""
     assert json.loads(outcome.to_json())["loss"] == loss
@@ -59,8 +67,7 @@ def test_a_loss_of_any_size_leaves_all_results(tmp_path, loss) -> None:
 
 def test_a_picture_that_fails_costs_nothing_else(tmp_path, capsys) -> None:
     scored = {"accuracy": 0.5, "loss": 1.7e308, "examples": 100.0}
-    finished = report(closed(0, evaluation=scored), state="finished")
-    outcome = write(tmp_path / "run", finished, MODEL, TOTALS)
+    outcome = written(tmp_path / "run", closed(0, evaluation=scored), state="finished")
     found = sorted(file.name for file in outcome.folder.iterdir())
     assert found == ["experiment.json", "metrics.csv", "model.safetensors"]
     show_summary(Console(width=200), outcome)
@@ -89,6 +96,8 @@ def test_metrics_have_a_line_a_round_and_gaps_where_nothing_was_measured(
 def test_the_experiment_is_kept_with_what_it_cost(outcome) -> None:
     kept = json.loads((outcome.folder / "experiment.json").read_text())
     assert kept["experiment"]["settings"]["rounds"] == 3
+    assert [each["round"] for each in kept["experiment"]["rounds"]] == [0, 1, 2]
+    assert [each["name"] for each in kept["experiment"]["clients"]] == ["c0", "c1"]
     assert kept["totals"]["bytes_out"] == 2_000
 
 
@@ -108,13 +117,12 @@ def test_the_picture_is_an_image_of_a_readable_size(outcome) -> None:
 
 
 def test_results_replace_those_of_an_earlier_run(outcome, tmp_path) -> None:
-    fewer = report(*ROUNDS[:2])
-    again = write(tmp_path / "runs" / "three", fewer, MODEL, TOTALS)
+    again = written(tmp_path / "runs" / "three", *ROUNDS[:2])
     assert len((again.folder / "metrics.csv").read_text().splitlines()) == 3
 
 
 def test_without_a_version_there_is_neither_model_nor_picture(tmp_path) -> None:
-    outcome = write(tmp_path / "none", report(state="failed"), None, TOTALS)
+    outcome = written(tmp_path / "none", state="failed", model=None)
     found = sorted(file.name for file in outcome.folder.iterdir())
     assert found == ["experiment.json", "metrics.csv"]
     summary = json.loads(outcome.to_json())
@@ -123,3 +131,15 @@ def test_without_a_version_there_is_neither_model_nor_picture(tmp_path) -> None:
 
 def test_training_seconds_are_those_of_all_clients() -> None:
     assert training_seconds(closed(1, updates=4, metrics={"train_s": 2.5})) == 10.0
+
+
+def test_a_picture_of_a_long_history_thins_its_scores_out_evenly() -> None:
+    course = Course()
+    for number in range(10 * POINTS):
+        course.count(closed(number, accuracy=0.5))
+    drawn = [point[0] for point in course.points]
+    assert POINTS <= len(drawn) <= 2 * POINTS
+    assert {after - before for before, after in itertools.pairwise(drawn)} == {
+        course.every
+    }
+    assert (course.trained, course.score["accuracy"]) == (10 * POINTS - 1, 0.5)

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from fedcore.documents import Capped
 from fedwhisk.members import clients_table
-from fedwhisk.results import Outcome, Totals
+from fedwhisk.results import Course, Outcome, Totals
 from fedwhisk.view import PlainView, picture, show_summary, still, time_left
 from tests.fedwhisk.reports import closed, member, refused, report
 
@@ -99,7 +99,8 @@ def test_the_summary_says_what_it_cost_and_where_results_are(console) -> None:
         unknown=2,
     )
     finished = report(closed(0), closed(1, accuracy=0.9), state="finished")
-    show_summary(console, Outcome(finished, totals, Path("runs/three"), None))
+    course = Course(score={"accuracy": 0.9, "loss": 0.1})
+    show_summary(console, Outcome(finished, course, totals, Path("runs/three"), None))
     lines = [line.strip() for line in said(console).splitlines()]
     assert "accuracy  90.00 % (loss 0.1000)" in lines
     assert "wall time  40.0 s, without 2 killed before" in lines
@@ -123,7 +124,7 @@ def test_faults_on_purpose_are_counted_in_the_picture_and_at_the_end(console) ->
         peak_rss={},
         chaos=chaos,
     )
-    show_summary(console, Outcome(report(), totals, Path("runs"), None))
+    show_summary(console, Outcome(report(), Course(), totals, Path("runs"), None))
     assert "    chaos  calls doubled 1, requests lost 3\n" in said(console)
 
 
@@ -169,8 +170,10 @@ def test_a_capped_update_is_told_whose_and_by_how_much(console) -> None:
 
 def test_the_summary_counts_the_rounds_with_capped_updates(console) -> None:
     for capped in ({}, CAPPED):
-        here = report(closed(0), closed(1, capped=capped))
-        show_summary(console, Outcome(here, Totals(), Path("runs"), None))
+        course = Course()
+        for each in (closed(0), closed(1, capped=capped)):
+            course.count(each)
+        show_summary(console, Outcome(report(), course, Totals(), Path("runs"), None))
         line = "  weights  updates counted less than they claimed in 1 of the rounds"
         assert (line in said(console)) is bool(capped)
 
@@ -213,7 +216,7 @@ def test_clients_are_shown_by_name_with_what_they_are_at(console) -> None:
 
 
 def test_of_many_clients_the_first_are_shown_and_the_others_counted(console) -> None:
-    whole = report(clients=[member(index) for index in range(1_020)])
+    whole = report(clients=[member(index) for index in range(20)], enrolled=1_020)
     lines = shown(console, clients_table(whole, 20)).splitlines()
     assert len(lines) == 1 + 20 + 1
     assert lines[-1] == "and 1,000 more: `fedwhisk clients list`"

@@ -302,7 +302,7 @@ class Federation:
     def _outcome(self) -> Outcome:
         report = self.world.report()
         rounds = [each for each in report["rounds"] if each["round"] > 0]
-        selected = sum(len(each["cohort"]) for each in rounds)
+        selected = sum(each["counts"]["cohort"] for each in rounds)
         return Outcome(
             state=report["state"],
             refused=self.namespace.refused,

@@ -267,7 +267,7 @@ def _commutes(call: Call, message: Message, *, all_enrolled: bool) -> bool:
         case "clients" | "updates" | "uploads":
             return method != "delete"
         case "rounds":
-            return method == "find" and "evaluation.attempts" not in arguments[0]
+            return method == "find" and "evaluation" not in arguments[1]
         case "model_chunks":
             return method == "find" and "data" in arguments[1]
         case "update_chunks":

@@ -243,8 +243,8 @@ def index_by_count(patch: Patch) -> None:
             "clients", to_document(client) | another
         )
 
-    def count(experiment: Experiment, services: Any) -> int:
-        return len(services.store.taken_indexes(experiment))
+    def count(experiment: Experiment, services: Any, start: object = None) -> int:
+        return services.store.database.count("clients", {"experiment": experiment.id})
 
     patch(Store, "add_client", add)
     patch(subscribe, "_free_index", count)
@@ -274,7 +274,7 @@ def history_written_after_the_next_round_opens(patch: Patch) -> None:
         before = msgspec.convert(document, Experiment)
         after = usual_apply(store, write)
         if after is not None and before.live.number >= 0:
-            record = select_clients._record(before, [], before.live.deadline)
+            record = select_clients._record(before, [], [], before.live.deadline)
             usual_add(store, after, record)
         return after
 

@@ -58,9 +58,13 @@ class TapedDatabase:
         return self._ask("insert", collection, document)
 
     def find(
-        self, collection: str, where: Where, fields: tuple[str, ...] = ()
+        self,
+        collection: str,
+        where: Where,
+        fields: tuple[str, ...] = (),
+        newest: int = 0,
     ) -> list[Document]:
-        return self._ask("find", collection, where, fields)
+        return self._ask("find", collection, where, fields, newest)
 
     def update(self, collection: str, where: Where, change: Change) -> Document | None:
         return self._ask("update", collection, where, change)

@@ -97,13 +97,13 @@ def test_of_200_clients_that_submit_at_once_exactly_the_target_counts(processes)
 
     answers = together([lambda each=each: submit(each) for each in members])
     live = world.live
-    assert (live["state"], len(live["accepted"])) == ("frozen", 150)
+    assert (live["state"], live["counts"]["accepted"]) == ("frozen", 150)
     told = [
         member.index
         for member, given in zip(members, answers, strict=True)
         if given[-1]["accepted"]
     ]
-    assert sorted(told) == live["accepted"]
+    assert (len(told), sorted(told)[:100]) == (150, live["accepted"])
     first = [given[0]["assignment"]["kind"] for given in answers]
     assert first.count("advance") == 1
     world.advance()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from fedcore import codec, rules, telling
-from fedcore.documents import (
-    Experiment,
-    ExperimentState,
-    RoundRecord,
-)
+from fedcore import codec, rules, scoring, telling
+from fedcore.documents import Experiment, ExperimentState, Scoring
 from fedcore.handlers.waiting import (
     await_score,
     pace,
@@ -26,7 +22,6 @@ from fedcore.messages import (
     Wait,
 )
 from fedcore.services import Services
-from fedcore.store.store import EVALUATION_S, EVALUATION_TRIES
 
 ENDED = (ExperimentState.FINISHED, ExperimentState.STOPPED)
 
@@ -45,9 +40,9 @@ def assign(experiment: Experiment, index: int, services: Services) -> Assignment
         work = _work(experiment, index, services)
         if work is not None:
             return work
-    scoring = _evaluation(experiment, index, services)
-    if scoring is not None:
-        return scoring
+    evaluation = _evaluation(experiment, index, services)
+    if evaluation is not None:
+        return evaluation
     if experiment.state in ENDED:
         return Stop(
             reason=experiment.state,
@@ -59,8 +54,8 @@ def assign(experiment: Experiment, index: int, services: Services) -> Assignment
 def _begin_when_complete(experiment: Experiment, services: Services) -> Experiment:
     if experiment.awaits_model:
         return experiment
-    enrolled = services.store.enrolled(experiment)
-    if enrolled < experiment.settings.starts_with:
+    last = experiment.settings.starts_with - 1
+    if not services.store.knows_client(experiment, last):
         return experiment
     begun = services.store.apply(rules.begin(experiment, services.clock()))
     return begun or services.store.reread(experiment)
@@ -129,42 +124,48 @@ def _training(
 def _evaluation(
     experiment: Experiment, index: int, services: Services
 ) -> Evaluate | Wait | None:
-    """Give out the oldest version without a score; None when there is none."""
+    """Give out the oldest version that is free; None when there is none to wait for."""
     if not experiment.settings.evaluate or experiment.version < 0:
         return None
     now = services.clock()
-    waiting = services.store.unscored(experiment)
-    for record in waiting:
-        # Who has heard that it is to score does so before it asks again.
-        never_heard = record.evaluation.is_with(index, now)
-        if not (never_heard or _is_free(record, now)):
-            continue
-        chunks = codec.chunk_count(experiment.parameters)
-        in_turn = scoring_turns(experiment, services)
-        until = now + EVALUATION_S + in_turn.first + chunks * in_turn.every
-        if never_heard or services.store.claim_evaluation(
-            experiment, record, index, now, until
+    found = services.store.scorings(experiment, scoring.window(experiment))
+    for each in found:
+        # A client that has heard that it is to score does so before it asks again.
+        never_heard = each.evaluation.is_with(index, now)
+        if never_heard or (
+            scoring.is_free(each, now) and _is_turn(experiment, each, index, services)
         ):
-            return Evaluate(
-                version=record.number,
-                chunks=chunks,
-                turns=in_turn,
-                model=_whole_model(experiment, record.number, services),
-            )
-    if experiment.state in ENDED and any(_may_be_scored(each, now) for each in waiting):
+            chunks = codec.chunk_count(experiment.parameters)
+            in_turn = scoring_turns(experiment, services)
+            until = now + scoring.EVALUATION_S + in_turn.first + chunks * in_turn.every
+            if never_heard or services.store.claim_evaluation(
+                experiment, each, index, now, until
+            ):
+                return Evaluate(
+                    version=each.number,
+                    chunks=chunks,
+                    turns=in_turn,
+                    model=_whole_model(experiment, each.number, services),
+                )
+    services.store.note_scored(experiment, scoring.oldest_open(experiment, found, now))
+    if experiment.state in ENDED and scoring.is_awaited(experiment, found, now):
         return await_score(experiment, index, services)
     return None
 
 
-def _is_free(record: RoundRecord, now: float) -> bool:
-    seen = record.evaluation
-    return seen.attempts < EVALUATION_TRIES and seen.until <= now
-
-
-def _may_be_scored(record: RoundRecord, now: float) -> bool:
-    """Tell whether a score is still to come: a client is at it, or may yet try."""
-    seen = record.evaluation
-    return seen.attempts < EVALUATION_TRIES or seen.until > now
+def _is_turn(
+    experiment: Experiment, version: Scoring, index: int, services: Services
+) -> bool:
+    """Tell whether a client may take a version, or leaves it to others for a while."""
+    if scoring.is_for_all(version, services.clock()):
+        return True
+    store = services.store
+    before = store.scorings(experiment, scoring.lately(experiment, version.number))
+    done = scoring.have_had_their_turn(version, before)
+    if index not in done:
+        return True
+    # Nobody is left whom it could be left to.
+    return store.enrolled(experiment) - len(experiment.revoked) <= len(done)
 
 
 def _whole_model(

@@ -31,7 +31,8 @@ def render(report: Report) -> str:
         f"<title>{escape(report.experiment)}</title><style>{STYLE}</style>"
         f"<h1>{escape(report.experiment)}</h1>"
         f"<p class=state>{_headline(report)}</p>{_progress(report)}"
-        f"<h2>Rounds</h2>{_rounds(report.rounds)}{_caps(report)}<h2>Clients</h2>{_clients(report)}"
+        f"<h2>Rounds</h2>{_rounds(report)}{_caps(report)}"
+        f"<h2>Clients</h2>{_clients(report)}"
     )
 
 
@@ -42,7 +43,7 @@ def _headline(report: Report) -> str:
     if report.live is not None and report.state == "running":
         live = report.live
         words.append(
-            f"round {live.round} {live.state}: {len(live.accepted)} of {live.target} "
+            f"round {live.round} {live.state}: {live.counts.accepted} of {live.target} "
             "updates"
         )
         words += [live.advancing()] if live.advancing() else []
@@ -56,9 +57,11 @@ def _progress(report: Report) -> str:
     return f"<div class=bar><div style='width:{share:.0f}%'></div></div>"
 
 
-def _rounds(rounds: Iterable[RoundReport]) -> str:
+def _rounds(report: Report) -> str:
     head = ("round", "updates", "examples", "seconds", "accuracy", "loss", "late")
-    return _table(head, (_round(each) for each in rounds))
+    first = report.rounds[0].round if report.rounds else 0
+    earlier = f"<p>Rounds before {first} are not shown.</p>" if first else ""
+    return _table(head, (_round(each) for each in report.rounds)) + earlier
 
 
 def _caps(report: Report) -> str:
@@ -81,7 +84,7 @@ def _round(each: RoundReport) -> tuple[str, ...]:
         f"{each.seconds:.1f}",
         f"{100 * score['accuracy']:.2f} %" if "accuracy" in score else "",
         f"{score['loss']:.4f}" if "loss" in score else "",
-        str(len(each.late)),
+        str(each.counts.late),
     )
 
 
@@ -95,7 +98,8 @@ def _clients(report: Report) -> str:
         )
         for client in report.clients
     )
-    return _table(("client", "rounds", "seconds a round", "last seen"), rows)
+    more = f"<p>{report.enrolled} clients in all.</p>" if report.next_client else ""
+    return _table(("client", "rounds", "seconds a round", "last seen"), rows) + more
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

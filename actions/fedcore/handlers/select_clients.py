@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fedcore import rules, selection
@@ -25,6 +26,12 @@ from fedcore.services import Services
 from fedcore.settings import ExperimentSettings
 from fedcore.store.store import RECENT_ROUNDS
 from fedcore.weights import capped, counted
+
+METRICS_KEPT = 32
+"""Metrics of which an experiment keeps means, of all its rounds and clients together.
+
+Clients name them as they like: without a bound, its history would grow with each name.
+"""
 
 
 def handle(request: AdvanceRound, caller: Caller, services: Services) -> Advanced:
@@ -58,8 +65,7 @@ def _succeed(experiment: Experiment, services: Services) -> None:
     now = services.clock()
     live = experiment.live
     if live.number >= 0:
-        updates = services.store.accepted_updates(experiment)
-        services.store.add_round(experiment, _record(experiment, updates, now))
+        _write_down(experiment, now, services)
     if live.number >= experiment.settings.rounds:
         services.store.apply(rules.finish(experiment, now))
         services.store.drop_uploads_through(experiment, live.number)
@@ -70,6 +76,16 @@ def _succeed(experiment: Experiment, services: Services) -> None:
     deadline = candidates.deadline(cohort)
     likely = candidates.draw(number + 1)
     services.store.apply(rules.open_next(experiment, cohort, now, deadline, likely))
+
+
+def _write_down(experiment: Experiment, now: float, services: Services) -> None:
+    updates = services.store.accepted_updates(experiment)
+    names = known_metrics(experiment.metric_names, updates)
+    if names != experiment.metric_names:
+        # First: a record must not have a mean whose name the experiment does not know.
+        services.store.apply(rules.learn_metrics(experiment, names))
+    record = _record(experiment, updates, names, now)
+    services.store.add_round(experiment, record)
 
 
 def _grow(experiment: Experiment, now: float, services: Services) -> None:
@@ -140,10 +156,16 @@ def _candidates(experiment: Experiment, now: float, services: Services) -> Candi
 
 
 def _record(
-    experiment: Experiment, updates: Sequence[Update], now: float
+    experiment: Experiment,
+    updates: Sequence[Update],
+    metric_names: Sequence[str],
+    now: float,
 ) -> RoundRecord:
     live = experiment.live
-    counts = counted(experiment.settings, updates)
+    settings = experiment.settings
+    counts = counted(settings, updates)
+    seconds, quorum_s = now - live.opened, _quorum_s(live, updates)
+    reported = {name for update in updates for name in update.metrics}
     return RoundRecord(
         number=live.number,
         opened=live.opened,
@@ -155,9 +177,15 @@ def _record(
         late=live.late,
         distances=live.distances,
         examples=sum(counts),
-        capped=capped(experiment.settings, updates),
-        metrics=mean_metrics(updates, counts),
-        quorum_s=_quorum_s(live, updates),
+        capped=capped(settings, updates),
+        metrics=mean_metrics(updates, counts, metric_names),
+        metrics_left_out=len(reported.difference(metric_names)),
+        quorum_s=quorum_s,
+        # Of a round that closed at its deadline, whatever kept it waiting, the time
+        # until its quorum was in tells how long it would have taken.
+        usual_s=seconds
+        if len(live.accepted) >= settings.per_round
+        else quorum_s / settings.quorum,
     )
 
 
@@ -167,19 +195,35 @@ def _quorum_s(live: LiveRound, updates: Sequence[Update]) -> float:
     return enough[-1] - live.opened if enough else 0.0
 
 
-def mean_metrics(updates: Sequence[Update], counts: Sequence[int]) -> dict[str, float]:
-    """Average each metric over the updates that report it, weighted by `counts`.
+def known_metrics(before: Sequence[str], updates: Sequence[Update]) -> list[str]:
+    """Return the metrics of which an experiment keeps means, after one more round.
+
+    Those that most clients report come first, so that one client's inventions do not
+    take the places of what all measure.
+    """
+    reporters = Counter(name for update in updates for name in update.metrics)
+    new = sorted(
+        reporters.keys() - set(before), key=lambda name: (-reporters[name], name)
+    )
+    return [*before, *new][:METRICS_KEPT]
+
+
+def mean_metrics(
+    updates: Sequence[Update], counts: Sequence[int], names: Iterable[str]
+) -> dict[str, float]:
+    """Average these metrics over the updates that report them, weighted by `counts`.
 
     Updates that an earlier release took may claim more than `LARGEST`.
     """
-    names = sorted({name for update in updates for name in update.metrics})
     means = {}
-    for name in names:
+    for name in sorted(names):
         reporting = [
             (update.metrics[name], count)
             for update, count in zip(updates, counts, strict=True)
             if name in update.metrics
         ]
+        if not reporting:
+            continue
         weight = sum(count for _, count in reporting)
         # Shares first: a product of two large claims would overflow, a mean does not.
         mean = sum(value * (count / weight) for value, count in reporting)

@@ -43,7 +43,7 @@ def handle(request: StartExperiment, caller: Caller, services: Services) -> Star
 def _resume(experiment: Experiment, services: Services) -> Experiment:
     """Give the live round a deadline that those can meet who were sent to sleep."""
     now = services.clock()
-    clients = services.store.clients(experiment)
+    clients = services.store.clients_of(experiment, experiment.live.cohort)
     awake = selection.all_back(clients, experiment.live.cohort, now)
     deadline = awake + experiment.settings.deadline_s
     resumed = services.store.apply(rules.resume(experiment, now, deadline))

@@ -100,14 +100,11 @@ def _open_experiment(name: str, caller: Caller, services: Services) -> Experimen
         if _is_good_for(caller, each)
     ]
     if not found:
-        latest = services.store.experiments()[:1]
+        latest = services.store.newest()
         raise UnknownExperiment(
             "experiment: found no name, and no experiment is open",
-            # Those of the last one are likely who will ask again.
-            retry_after=max(
-                (pace(each, services).idle_s for each in latest),
-                default=LONGEST_WAIT_S,
-            ),
+            # The clients of the last one are likely those who will ask again.
+            retry_after=pace(latest, services).idle_s if latest else LONGEST_WAIT_S,
         )
     at_home = (each for each in found if services.store.client_named(each, name))
     return next(at_home, found[0])
@@ -117,9 +114,10 @@ def _enrol(name: str, experiment: Experiment, services: Services) -> Client:
     """Take the lowest free index, however many others do the same."""
     store = services.store
     admitted = False
+    start: int | None = None
     while True:
         try:
-            index = _free_index(experiment, services)
+            index = _free_index(experiment, services, start)
         except FederationFull:
             # The last place may have gone to a twin of this very request.
             twin = store.client_named(experiment, name)
@@ -143,6 +141,7 @@ def _enrol(name: str, experiment: Experiment, services: Services) -> Client:
         twin = store.client_named(experiment, name)
         if twin is not None:
             return twin
+        start = index + 1
 
 
 def _admit(name: str, experiment: Experiment, services: Services) -> None:
@@ -162,12 +161,19 @@ def _admit(name: str, experiment: Experiment, services: Services) -> None:
     )
 
 
-def _free_index(experiment: Experiment, services: Services) -> int:
+def _free_index(
+    experiment: Experiment, services: Services, start: int | None = None
+) -> int:
+    """Return the lowest free index; all before `start` are known to be taken."""
+    store = services.store
     places = experiment.settings.clients
-    taken = set(services.store.taken_indexes(experiment))
-    for index in range(places):
-        if index not in taken:
-            return index
+    index = (
+        store.enrolled(experiment)
+        if start is None
+        else store.free_index(experiment, start)
+    )
+    if index < places:
+        return index
     raise FederationFull(
         f"experiment {experiment.name!r}: all {places} places are taken",
         retry_after=pace(experiment, services).idle_s,

@@ -18,6 +18,7 @@ UNIQUE: dict[str, list[tuple[str, ...]]] = {
 """Keys besides `_id` that are taken once in their collection."""
 
 INDEXES: dict[str, list[tuple[str, ...]]] = {
+    "experiments": [("state",), ("created",)],
     "clients": [("experiment", "index")],
     "rounds": [("experiment", "number")],
     "update_chunks": [("experiment", "round")],
@@ -42,9 +43,21 @@ class Database(Protocol):
         """Add a document; False, and nothing changes, when one of its keys is taken."""
 
     def find(
-        self, collection: str, where: Where, fields: tuple[str, ...] = ()
+        self,
+        collection: str,
+        where: Where,
+        fields: tuple[str, ...] = (),
+        newest: int = 0,
     ) -> list[Document]:
-        """Return the matching documents in the order of `_id`; fields: only those."""
+        """Return the matching documents in the order of `_id`.
+
+        Args:
+            collection: where to look.
+            where: what they match. A list of keys is the cheapest way to read a
+                range: every database looks keys up, not all of them walk in order.
+            fields: dotted paths of what is returned of each; empty means all of it.
+            newest: if not 0, only so many with the latest `created`, newest first.
+        """
 
     def update(self, collection: str, where: Where, change: Change) -> Document | None:
         """Change the one document that matches, and return it as it is afterwards.

@@ -47,17 +47,23 @@ class MemoryDatabase:
             return True
 
     def find(
-        self, collection: str, where: Where, fields: tuple[str, ...] = ()
+        self,
+        collection: str,
+        where: Where,
+        fields: tuple[str, ...] = (),
+        newest: int = 0,
     ) -> list[Document]:
         """See `Database.find`."""
         with self._lock:
             found = sorted(
                 self._matching(collection, where), key=operator.itemgetter("_id")
             )
+        if newest:
+            found.sort(key=operator.itemgetter("created"))
+            found = found[::-1][:newest]
         if not fields:
             return [_copy(each) for each in found]
-        keep = {"_id", *fields}
-        return [_copy({key: doc[key] for key in doc if key in keep}) for doc in found]
+        return [_copy(_picked(each, ("_id", *fields))) for each in found]
 
     def update(self, collection: str, where: Where, change: Change) -> Document | None:
         """See `Database.update`."""
@@ -85,8 +91,9 @@ class MemoryDatabase:
     def _matching(self, collection: str, where: Where) -> Iterator[Document]:
         documents = self.collections.get(collection, {})
         key = where.get("_id")
-        if isinstance(key, str):  # the common case needs no walk
-            candidates = [documents[key]] if key in documents else []
+        keys = [key] if isinstance(key, str) else (key or {}).get("$in")
+        if keys is not None:  # the common cases need no walk
+            candidates = [documents[each] for each in keys if each in documents]
         else:
             candidates = list(documents.values())
         return (doc for doc in candidates if _matches(doc, where))
@@ -104,6 +111,21 @@ def _copy(value: T) -> T:
     """Return a deep copy of what databases store: plain values and bytes."""
     copied: T = msgspec.to_builtins(value, builtin_types=(bytes,))
     return copied
+
+
+def _picked(document: Document, paths: tuple[str, ...]) -> Document:
+    """Return what lies at these paths, where there is something."""
+    picked: Document = {}
+    for path in paths:
+        value = _at(document, path)
+        if value is _MISSING:
+            continue
+        *steps, last = path.split(".")
+        target = picked
+        for step in steps:
+            target = target.setdefault(step, {})
+        target[last] = value
+    return picked
 
 
 def _matches(document: Document, where: Where) -> bool:

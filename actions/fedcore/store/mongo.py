@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from pymongo import ASCENDING, MongoClient, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, MongoClient, ReturnDocument
 from pymongo.errors import (
     AutoReconnect,
     ConfigurationError,
@@ -131,10 +131,17 @@ class MongoDatabase:
 
     @_available
     def find(
-        self, collection: str, where: Where, fields: tuple[str, ...] = ()
+        self,
+        collection: str,
+        where: Where,
+        fields: tuple[str, ...] = (),
+        newest: int = 0,
     ) -> list[Document]:
         """See `Database.find`."""
         cursor = self._database[collection].find(where, list(fields) or None)
+        if newest:
+            by_age = [("created", DESCENDING), ("_id", DESCENDING)]
+            return list(cursor.sort(by_age).limit(newest))
         return list(cursor.sort("_id", ASCENDING))
 
     @_available

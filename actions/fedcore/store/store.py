@@ -19,11 +19,12 @@ from fedcore.documents import (
     Change,
     Client,
     Document,
-    EvaluationState,
     Experiment,
     ExperimentState,
     RoundRecord,
+    Scoring,
     Update,
+    Where,
     to_document,
 )
 from fedcore.errors import UnreadableState
@@ -38,9 +39,14 @@ MAX_UPLOADS = 3
 RECENT_ROUNDS = 3
 """Rounds whose length says how long the next one may take."""
 
-EVALUATION_TRIES = 3
-EVALUATION_S = 120.0
-"""Seconds that a client may take to score a version, once it has its chunks."""
+NEWEST = 100
+"""Experiments that are looked at where none is named."""
+
+OUTLINE = (
+    *("name", "created", "state", "settings", "version", "reason", "ended"),
+    *("live.number", "live.state"),
+)
+"""What a list shows of an experiment, without its cohort and its layout."""
 
 MENDED_S = 300.0
 """Seconds until those who met an unreadable document ask again."""
@@ -85,7 +91,7 @@ class Store:
         ]
 
     def experiments(self, *states: ExperimentState) -> list[Experiment]:
-        """Return the experiments in these states (or all), newest first.
+        """Return the newest experiments in these states (or all), newest first.
 
         Those that another version has written are passed over.
 
@@ -93,7 +99,25 @@ class Store:
             UnreadableState: there are such alone.
         """
         where = {"state": {"$in": list(states)}} if states else {}
-        found = self.database.find("experiments", where)
+        return self._newest(where, NEWEST)
+
+    def newest(self) -> Experiment | None:
+        """Return the newest experiment, as whole as it is stored."""
+        found = self.outlines(NEWEST)
+        return self.reread(found[0]) if found else None
+
+    def outlines(self, count: int) -> list[Experiment]:
+        """Return the newest experiments, newest first: of each what `OUTLINE` names."""
+        return self._newest({}, count, OUTLINE)
+
+    def all_experiments(self) -> int:
+        """Return how many experiments there are."""
+        return self.database.count("experiments", {})
+
+    def _newest(
+        self, where: Where, count: int, fields: tuple[str, ...] = ()
+    ) -> list[Experiment]:
+        found = self.database.find("experiments", where, fields, newest=count)
         readable = _newest_first(found)
         return readable or [_read(document, Experiment) for document in found]
 
@@ -115,15 +139,31 @@ class Store:
         found = self.database.find("clients", where)
         return _read(found[0], Client) if found else None
 
-    def taken_indexes(self, experiment: Experiment) -> list[int]:
-        """Return the indexes of all enrolled clients, revoked ones included."""
-        where = {"experiment": experiment.id}
-        found = self.database.find("clients", where, ("index",))
-        return [document["index"] for document in found]
-
     def enrolled(self, experiment: Experiment) -> int:
-        """Return how many clients are enrolled, revoked ones included."""
-        return self.database.count("clients", {"experiment": experiment.id})
+        """Return how many clients are enrolled, revoked ones included.
+
+        Indexes are given without a gap, so this is the first free one. It is looked
+        for around the number that were let in, which twins and requests that died make
+        a little too large.
+        """
+        step, index = 1, experiment.enrolments.total
+        while index > 0 and not self.knows_client(experiment, index - 1):
+            step, index = 2 * step, max(0, index - step)
+        return self.free_index(experiment, index)
+
+    def free_index(self, experiment: Experiment, start: int = 0) -> int:
+        """Return the first free index from `start` on, before which all are taken."""
+        step, taken = 1, start - 1
+        while self.knows_client(experiment, taken + step):
+            taken, step = taken + step, 2 * step
+        free = taken + step
+        while free - taken > 1:
+            middle = (taken + free) // 2
+            if self.knows_client(experiment, middle):
+                taken = middle
+            else:
+                free = middle
+        return free
 
     def first_enrolled(self, experiment: Experiment) -> float | None:
         """Return when the first client enrolled."""
@@ -132,8 +172,16 @@ class Store:
         return float(found[0]["enrolled"]) if found else None
 
     def clients(self, experiment: Experiment) -> list[Client]:
-        """Return all clients by index."""
+        """Return all clients by index: many, for the drawing of a cohort alone."""
         found = self.database.find("clients", {"experiment": experiment.id})
+        return [_read(document, Client) for document in found]
+
+    def clients_of(
+        self, experiment: Experiment, indexes: Iterable[int]
+    ) -> list[Client]:
+        """Return those of these clients that are enrolled, by index."""
+        keys = [client_key(experiment, index) for index in indexes]
+        found = self.database.find("clients", {"_id": {"$in": keys}})
         return [_read(document, Client) for document in found]
 
     def see_client(self, experiment: Experiment, index: int, now: float) -> bool:
@@ -373,34 +421,38 @@ class Store:
         found = self.database.find("rounds", key)
         return _read(found[0], RoundRecord) if found else None
 
-    def rounds(self, experiment: Experiment) -> list[RoundRecord]:
-        """Return the history of all closed rounds, in order."""
-        found = self.database.find("rounds", {"experiment": experiment.id})
+    def rounds(
+        self, experiment: Experiment, numbers: Iterable[int]
+    ) -> list[RoundRecord]:
+        """Return the history of those of these rounds that have closed, in order."""
+        found = self._rounds(experiment, numbers)
         return [_read(document, RoundRecord) for document in found]
-
-    def recent_durations(self, experiment: Experiment) -> list[float]:
-        """Return the seconds that the last few rounds of training took.
-
-        Of a round that closed at its deadline, whatever some kept it waiting for, the
-        time until its quorum was in tells how long it would have taken.
-        """
-        settings = experiment.settings
-        first = max(1, experiment.live.number - RECENT_ROUNDS)
-        where = {"experiment": experiment.id, "number": {"$gte": first}}
-        fields = ("opened", "closed", "quorum_s", "accepted")
-        return [
-            each["closed"] - each["opened"]
-            if len(each["accepted"]) >= settings.per_round
-            else each["quorum_s"] / settings.quorum
-            for each in self.database.find("rounds", where, fields)
-        ]
 
     def last_rounds(self, experiment: Experiment, count: int) -> list[RoundRecord]:
         """Return the history of so many rounds that were closed last, in order."""
-        first = experiment.live.number - count + 1
-        where = {"experiment": experiment.id, "number": {"$gte": first}}
-        found = self.database.find("rounds", where)
-        return [_read(document, RoundRecord) for document in found]
+        last = experiment.live.number
+        return self.rounds(experiment, range(max(0, last - count + 1), last + 1))
+
+    def recent_durations(self, experiment: Experiment) -> list[float]:
+        """Return the seconds that the last few rounds of training took."""
+        last = experiment.live.number
+        numbers = range(max(1, last - RECENT_ROUNDS), last + 1)
+        found = self._rounds(experiment, numbers, ("usual_s",))
+        return [each["usual_s"] for each in found if "usual_s" in each]
+
+    def scorings(self, experiment: Experiment, numbers: Iterable[int]) -> list[Scoring]:
+        """Return how the scoring of these versions stands, of those in the history."""
+        found = self._rounds(experiment, numbers, ("number", "closed", "evaluation"))
+        return [_read(document, Scoring) for document in found]
+
+    def _rounds(
+        self,
+        experiment: Experiment,
+        numbers: Iterable[int],
+        fields: tuple[str, ...] = (),
+    ) -> list[Document]:
+        keys = [round_key(experiment, number) for number in numbers]
+        return self.database.find("rounds", {"_id": {"$in": keys}}, fields)
 
     def note_late(self, experiment: Experiment, number: int, index: int) -> None:
         """Note that the update of a client came too late for a round of its own."""
@@ -411,32 +463,27 @@ class Store:
             key = {"_id": round_key(experiment, number), "cohort": index}
             self.database.update("rounds", key, {"$addToSet": {"late": index}})
 
-    def unscored(self, experiment: Experiment) -> list[RoundRecord]:
-        """Return the rounds whose version still waits for a score."""
-        found = self.database.find(
-            "rounds",
-            {
-                "experiment": experiment.id,
-                "evaluation.result": None,
-                "evaluation.attempts": {"$lte": EVALUATION_TRIES},
-            },
-        )
-        return [_read(document, RoundRecord) for document in found]
+    def note_scored(self, experiment: Experiment, unscored_from: int) -> None:
+        """Note from which version on scores may still be missing."""
+        before = experiment.unscored_from
+        if unscored_from > before:
+            where = {"_id": experiment.id, "unscored_from": before}
+            change = {"$set": {"unscored_from": unscored_from}}
+            self.database.update("experiments", where, change)
 
     def claim_evaluation(
         self,
         experiment: Experiment,
-        record: RoundRecord,
+        scoring: Scoring,
         index: int,
         now: float,
         until: float,
     ) -> bool:
         """Give the scoring of a version to a client; False when someone else has it."""
-        seen: EvaluationState = record.evaluation
         where = {
-            "_id": round_key(experiment, record.number),
+            "_id": round_key(experiment, scoring.number),
             "evaluation.result": None,
-            "evaluation.attempts": seen.attempts,
+            "evaluation.attempts": scoring.evaluation.attempts,
             "evaluation.until": {"$lte": now},
         }
         change: Change = {

@@ -1,5 +1,5 @@
 from fedcore.handlers import fedavg
-from fedcore.store.store import EVALUATION_S
+from fedcore.scoring import EVALUATION_S
 from tests.fedcore.world import OWNER, World, finish, members_of, open_round_1
 
 KINDS = ("train", "initialise")
@@ -243,7 +243,7 @@ def test_an_evaluator_that_never_answers_is_replaced_and_given_up_in_the_end() -
         member.submit(1, 1.0, 1.0)
     world.advance()
     given = []
-    for _ in range(12):
+    for _ in range(24):
         given.append(members[0].check_in())
         world.now += EVALUATION_S + 1
     evaluated = [todo["version"] for todo in given if todo["kind"] == "evaluate"]
@@ -267,15 +267,15 @@ def test_without_a_name_every_running_experiment_is_served() -> None:
 
 def test_only_a_member_of_its_cohort_is_late_in_a_round() -> None:
     world = World()
-    world.start(rounds=3)
-    members = open_round_1(world)
-    first = world.live["cohort"]
-    (outside,) = [each for each in members if each.index not in first]
+    world.start(rounds=3, clients=5)
+    members = open_round_1(world, 5)
+    (initial,) = world.report()["rounds"]
     for member in members_of(world, members):
         member.submit(1, 1.0, 1.0)
-    # Round 1 is frozen; round 0, which took one client alone, has closed.
-    assert outside.submit(1, 2.0, 2.0)["accepted"] is False
-    assert outside.submit(0, 2.0, 2.0)["accepted"] is False
+    # Round 1 is frozen, round 0 has closed.
+    for number, cohort in ((0, initial["cohort"]), (1, world.live["cohort"])):
+        outside = next(each for each in members if each.index not in cohort)
+        assert outside.submit(number, 2.0, 2.0)["accepted"] is False
     assert world.live["late"] == []
     world.advance()
     assert outside.submit(1, 2.0, 2.0)["accepted"] is False
