@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.exceptions import ProxyError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 CONNECT_S = 10.0
 READ_S = 75.0
 """Above the 60 s after which OpenWhisk answers a blocking call with 202."""
+
+BODY_S = 150.0
+"""Seconds in which the whole body must have come: a server may send byte by byte."""
+
+LARGEST_ANSWER = 2 << 20
+"""Bytes: twice the 1 MiB that OpenWhisk carries, since the envelope of AWS's emulator
+escapes what is in it. A dishonest server may send any number."""
+
+PIECE = 1 << 16
 
 
 class NoAnswer(Exception):
@@ -73,11 +85,16 @@ class HttpTransport:
     """
 
     def __init__(
-        self, base_url: str, *, timeout: tuple[float, float] = (CONNECT_S, READ_S)
+        self,
+        base_url: str,
+        *,
+        timeout: tuple[float, float] = (CONNECT_S, READ_S),
+        body_s: float = BODY_S,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._shown = _without_credentials(self._base_url)
         self._timeout = timeout
+        self._body_s = body_s
         self._session = requests.Session()
 
     def send(self, message: Message) -> Reply:
@@ -88,15 +105,17 @@ class HttpTransport:
                 f"{self._base_url}/{message.action}",
                 params=dict(message.query),
                 data=message.body or None,
-                headers=dict(message.headers),
+                headers={**message.headers, "Accept-Encoding": "identity"},
                 timeout=self._timeout,
                 allow_redirects=False,  # a redirected POST would become a GET
+                stream=True,
             )
+            body = _body(response, self._body_s)
         except requests.RequestException as error:
             raise self._no_answer(error) from error
         headers = {name.lower(): value for name, value in response.headers.items()}
         shown = f"{self._shown}/{message.action}"
-        return Reply(response.status_code, response.content, headers, shown)
+        return Reply(response.status_code, body, headers, shown)
 
     def _no_answer(self, error: requests.RequestException) -> NoAnswer:
         """Say in a few words what requests and urllib3 say in six lines."""
@@ -118,6 +137,44 @@ class HttpTransport:
     def close(self) -> None:
         """Close the connection."""
         self._session.close()
+
+
+def _body(response: requests.Response, seconds: float) -> bytes:
+    """Return an answer's body as it was sent, within bounds of size and time.
+
+    Raises:
+        NoAnswer: it is compressed, and so of any size; or beyond a bound.
+        requests.RequestException: the connection broke, or was silent for too long.
+    """
+    ends = time.monotonic() + seconds
+    body = bytearray()
+    with closing(response):
+        encoding = response.headers.get("content-encoding", "identity")
+        if encoding != "identity":
+            raise NoAnswer(f"found a body in {encoding[:40]!r}, expected a plain one")
+        while piece := _piece(response):
+            body += piece
+            if len(body) > LARGEST_ANSWER:
+                raise NoAnswer(
+                    f"found a body of more than {LARGEST_ANSWER:,} bytes, which no "
+                    "action sends"
+                )
+            if time.monotonic() > ends:
+                raise NoAnswer(
+                    f"found {len(body):,} bytes after {seconds:g} s, expected all"
+                )
+    return bytes(body)
+
+
+def _piece(response: requests.Response) -> bytes:
+    """Return what has come, without waiting for more; empty at the end."""
+    try:
+        piece: bytes = response.raw.read1(PIECE, decode_content=False)
+    except ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
+    except HTTPError as error:
+        raise requests.ConnectionError(error) from error
+    return piece
 
 
 def _innermost(error: BaseException) -> BaseException:
