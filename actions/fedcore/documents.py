@@ -6,6 +6,7 @@ is decided by one conditional write on that document.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -151,6 +152,10 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     def shuts_out(self, index: int) -> bool:
         """Tell whether that client has been revoked."""
         return str(index) in self.revoked
+
+    def living(self, indexes: Iterable[int]) -> list[int]:
+        """Return those of the clients that have not been revoked."""
+        return [index for index in indexes if not self.shuts_out(index)]
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from fedcore.documents import (
     Where,
     to_document,
 )
+from fedcore.live import live_is
 from fedcore.rules import Write
 from fedcore.votes import Agreement
 
@@ -124,7 +125,7 @@ def _settled(
 
 def _votes_as_read(experiment: Experiment) -> Where:
     live = experiment.live
-    return rules.live_is(experiment) | {
+    return live_is(experiment) | {
         "live.target": live.target,
         "live.voted": live.voted,
     }

@@ -22,10 +22,14 @@ from fedcore.documents import (
     Where,
     to_document,
 )
-
-ADVANCE_BACKOFF_S = (2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
-"""Pauses before another telling to advance a round that does not move."""
-
+from fedcore.live import (
+    ADVANCE_BACKOFF_S,
+    asks_again,
+    frozen,
+    live_as_read,
+    live_is,
+    nobody_told,
+)
 
 LONGEST_REASON = 200
 """Characters of a refusal that are kept: some quote what a client has sent."""
@@ -114,6 +118,12 @@ def _initial_event(experiment: Experiment, now: float) -> Event | None:
     return Event.ALL_ANSWERED_AT_ODDS if answered else Event.DEADLINE_BELOW_QUORUM
 
 
+def is_complete(experiment: Experiment, now: float) -> bool:
+    """Tell whether a round that is training has all that it waits for."""
+    live = experiment.live
+    return live.accepted_count >= live.target or freezes(due_event(experiment, now))
+
+
 def has_closed(experiment: Experiment, number: int) -> bool:
     """Tell whether round `number` is over: nobody needs its uploads any more."""
     live = experiment.live
@@ -128,6 +138,17 @@ class Write:
 
     where: Where
     change: Change
+
+
+def last_awaited(experiment: Experiment) -> int:
+    """Return the index whose enrolment lets the training begin; they come in order.
+
+    Before its first round an experiment waits for `starts_with` clients that may take
+    part, or for as many as can still come: revoked ones keep their places.
+    """
+    settings = experiment.settings
+    wanted = settings.starts_with + len(experiment.revoked)
+    return min(wanted, settings.clients) - 1
 
 
 def begin(experiment: Experiment, now: float) -> Write:
@@ -161,6 +182,7 @@ def accept(
         "live.cohort": index,
         f"live.accepted.{index}": {"$exists": False},
         f"revoked.{index}": {"$exists": False},
+        "live.target": live.target,
         "live.accepted_count": before if freeze else {"$lt": before},
     }
     changes: Change = {
@@ -169,7 +191,7 @@ def accept(
         "$unset": {f"live.refused.{index}": ""},
     }
     if freeze:
-        changes["$set"] |= _frozen(now, told=[index])
+        changes["$set"] |= frozen(now, told=[index])
     return Write(where, changes)
 
 
@@ -179,6 +201,7 @@ def refuse(experiment: Experiment, index: int, reason: str) -> Write:
         "live.cohort": index,
         f"live.accepted.{index}": {"$exists": False},
         f"live.votes.{index}": {"$exists": False},
+        f"revoked.{index}": {"$exists": False},
     }
     return Write(where, {"$set": {f"live.refused.{index}": reason[:LONGEST_REASON]}})
 
@@ -188,33 +211,23 @@ def freeze(experiment: Experiment, now: float, told: Sequence[int] = ()) -> Writ
 
     `told` holds the client that is told to advance it in the same answer, if any.
     """
-    return Write(_live_as_read(experiment), {"$set": _frozen(now, told)})
+    return Write(live_as_read(experiment), {"$set": frozen(now, told)})
 
 
 def grow(experiment: Experiment, cohort: Sequence[int], deadline: float) -> Write:
     """Start another attempt of the round with a cohort that holds the present one."""
     return Write(
-        _live_as_read(experiment),
+        live_as_read(experiment),
         {
             "$set": {
                 "live.cohort": list(cohort),
-                **_initial_bounds(experiment, cohort),
                 "live.attempt": experiment.live.attempt + 1,
                 "live.deadline": deadline,
-                # Those who were refused are asked again, as nobody else may be left.
-                "live.refused": {},
             }
+            | asks_again(experiment, cohort)
             | nobody_told(0.0)
         },
     )
-
-
-def _initial_bounds(experiment: Experiment, cohort: Sequence[int]) -> dict[str, object]:
-    """Return how many must agree now: more where too few were enrolled before."""
-    if experiment.live.number:
-        return {}
-    target = experiment.settings.target_of(0, len(cohort))
-    return {"live.target": target, "live.quorum": target}
 
 
 def fail(experiment: Experiment, now: float) -> Write:
@@ -227,7 +240,7 @@ def fail(experiment: Experiment, now: float) -> Write:
         else votes.disagreement(experiment)
     )
     state = {"state": ExperimentState.FAILED, "reason": reason, "ended": now}
-    return Write(_live_as_read(experiment), {"$set": state})
+    return Write(live_as_read(experiment), {"$set": state})
 
 
 def claim(experiment: Experiment, now: float) -> Write:
@@ -272,7 +285,10 @@ def open_next(
     deadline: float,
     likely_next: Sequence[int] = (),
 ) -> Write:
-    """Open the round after the closed one (`likely_next` as in `LiveRound`)."""
+    """Open the round after the closed one (`likely_next` as in `LiveRound`).
+
+    Nobody in `cohort` has been revoked.
+    """
     settings = experiment.settings
     number = experiment.live.number + 1
     target = settings.target_of(number, len(cohort))
@@ -286,7 +302,8 @@ def open_next(
         deadline=deadline,
         likely_next=list(likely_next),
     )
-    return Write(live_is(experiment), {"$set": {"live": to_document(live)}})
+    where = live_is(experiment) | {"revoked": experiment.revoked}
+    return Write(where, {"$set": {"live": to_document(live)}})
 
 
 def learn_metrics(experiment: Experiment, names: Sequence[str]) -> Write:
@@ -309,8 +326,15 @@ def stop(experiment: Experiment, now: float) -> Write:
 
 def resume(experiment: Experiment, now: float, deadline: float) -> Write:
     """Take a failed or stopped experiment up where it stood, with fresh attempts."""
+    live = experiment.live
+    trains = live.state is RoundState.TRAINING
     return Write(
-        {"_id": experiment.id, "state": experiment.state},
+        {
+            "_id": experiment.id,
+            "state": experiment.state,
+            "live.state": live.state,
+            "revoked": experiment.revoked,
+        },
         {
             "$set": {
                 "state": ExperimentState.ENROLLING,
@@ -319,50 +343,10 @@ def resume(experiment: Experiment, now: float, deadline: float) -> Write:
                 "live.attempt": 1,
                 # The pace follows a round's age, and nobody trained in the meantime.
                 "live.opened": now,
-                "live.refused": {},
                 "live.deadline": deadline,
                 "live.claim_until": 0.0,
             }
+            | (asks_again(experiment, live.cohort) if trains else {})
             | nobody_told(now)
         },
     )
-
-
-def nobody_told(advance_at: float) -> dict[str, object]:
-    """A new state of the live round: from then on a client is told to advance it."""
-    return {
-        "live.told": [],
-        "live.advance_at": advance_at,
-        "live.advance_tries": 0,
-    }
-
-
-def live_is(experiment: Experiment) -> Where:
-    """The experiment runs, and its live round is this one in this state."""
-    return {
-        "_id": experiment.id,
-        "state": ExperimentState.RUNNING,
-        "live.number": experiment.live.number,
-        "live.state": experiment.live.state,
-    }
-
-
-def _live_as_read(experiment: Experiment) -> Where:
-    """And nothing has been accepted, nor the deadline moved, since it was read."""
-    live = experiment.live
-    return live_is(experiment) | {
-        "live.attempt": live.attempt,
-        "live.deadline": live.deadline,
-        "live.accepted_count": live.accepted_count,
-    }
-
-
-def _frozen(now: float, told: Sequence[int]) -> dict[str, object]:
-    """A frozen round: the client that froze it is told to advance, others later."""
-    return {
-        "live.state": RoundState.FROZEN,
-        "live.claim_until": 0.0,
-        "live.told": list(told),
-        "live.advance_at": now + ADVANCE_BACKOFF_S[0],
-        "live.advance_tries": len(told),
-    }

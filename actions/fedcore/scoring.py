@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from fedcore.documents import AT_REST, Experiment, ExperimentState, Scoring
 
 TRIES = 3
@@ -30,6 +32,14 @@ def window(experiment: Experiment) -> range:
     """Return the versions that may be given out now."""
     first = experiment.unscored_from
     return range(first, min(experiment.version + 1, first + WINDOW))
+
+
+def without_revoked(experiment: Experiment, scoring: Scoring) -> Scoring:
+    """Return how a scoring stands if nobody waits for a client that is shut out."""
+    seen = scoring.evaluation
+    if seen.client is None or not experiment.shuts_out(seen.client):
+        return scoring
+    return replace(scoring, evaluation=replace(seen, client=None, until=0.0))
 
 
 def is_settled(scoring: Scoring, now: float) -> bool:

@@ -9,7 +9,8 @@ and advancing twice, or at once, does no harm.
 from __future__ import annotations
 
 from fedcore.documents import Experiment, ExperimentState, RoundState
-from fedcore.rules import ADVANCE_BACKOFF_S, Write, due_event, live_is
+from fedcore.live import ADVANCE_BACKOFF_S, live_is
+from fedcore.rules import Write, due_event
 
 FIRST = 3
 """Clients that are told one after the other, before every one that asks is."""

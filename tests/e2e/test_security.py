@@ -86,7 +86,7 @@ def test_the_writes_of_revocation_and_enrolment_mean_the_same_in_a_database(
     database,
 ) -> None:
     world = World(database)
-    world.start(clients=5, per_round=4, quorum=0.5)
+    world.start(clients=5, per_round=4)
     first, *others = members_of(world, open_round_1(world, 5))
     name = f"c{first.index}"
     first.submit(1, 1000.0, 1000.0)

@@ -1,5 +1,6 @@
 from itertools import product
 
+import msgspec
 import pytest
 
 from fedcore import rules, telling
@@ -119,4 +120,23 @@ def test_a_drawn_write_holds_all_that_justified_it() -> None:
             "live.attempt": 2,
             "live.deadline": 100.0,
             "live.accepted_count": 3,
+            "revoked": {},
         }
+
+
+def test_what_draws_or_asks_again_holds_who_was_revoked() -> None:
+    here = experiment(training(state=R.CLOSED))
+    for write in (
+        rules.open_next(here, [0, 1], 0.0, 100.0),
+        rules.grow(here, [0, 1], 100.0),
+        rules.resume(here, 0.0, 100.0),
+    ):
+        assert write.where["revoked"] == {}
+
+
+@pytest.mark.parametrize(("revoked", "last"), [(0, 3), (1, 4), (2, 5), (3, 5)])
+def test_enrolment_waits_for_clients_that_may_take_part(revoked, last) -> None:
+    here = experiment(training(), clients=6, min_clients=4)
+    out = {str(index): 1.0 for index in range(revoked)}
+    here = msgspec.structs.replace(here, revoked=out)
+    assert rules.last_awaited(here) == last

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fedcore import roster
 from fedcore.errors import Forbidden, UnknownClient
+from fedcore.live import REVOKED
 from tests.fedcore.world import (
     Member,
     World,
@@ -18,7 +18,7 @@ from tests.fedcore.world import (
 @pytest.fixture
 def world() -> World:
     world = World()
-    world.start(clients=5, per_round=4, quorum=0.5)
+    world.start(clients=5, per_round=4)
     return world
 
 
@@ -66,10 +66,11 @@ def test_its_update_goes_from_a_round_that_still_trains(world, cohort) -> None:
     world.revoke(f"c{cohort[0].index}")
     live = world.live
     assert live["accepted"] == []
-    assert live["refused"] == {str(cohort[0].index): roster.REVOKED}
+    assert live["refused"] == {str(cohort[0].index): REVOKED}
     for member in cohort[1:]:
         member.submit(1, 1.0, 1.0)
-    world.advance()  # all others have answered, and are a quorum
+    assert world.live["state"] == "frozen"
+    world.advance()
     assert world.model(1) == [1.0, 1.0]
 
 
@@ -83,11 +84,13 @@ def test_its_update_stays_in_a_frozen_set_which_never_changes(world, cohort) -> 
     assert world.report()["rounds"][1]["updates"] == 4
 
 
-def test_a_round_does_not_wait_for_it(world, cohort) -> None:
+def test_a_round_freezes_with_it_if_all_others_have_answered(world, cohort) -> None:
     for member in cohort[1:]:
         member.submit(1, 1.0, 1.0)
     assert world.live["state"] == "training"
     world.revoke(f"c{cohort[0].index}")
+    assert world.live["state"] == "frozen"
+    assert cohort[1].check_in()["kind"] == "advance"
     world.advance()
     assert world.live["round"] == 2
 
@@ -121,7 +124,7 @@ def test_an_update_that_was_let_in_before_does_not_count_afterwards(
 
     monkeypatch.setattr(store, "add_update", revoked_meanwhile)
     answer = cohort[0].submit(1, 1000.0, 1000.0)
-    assert (answer["accepted"], answer["reason"]) == (False, roster.REVOKED)
+    assert (answer["accepted"], answer["reason"]) == (False, REVOKED)
     assert world.live["accepted"] == []
 
 

@@ -104,8 +104,10 @@ def round_moves(old: Document, new: Document, now: Collections) -> None:
         ROUND_STATES.index(was["state"]) <= ROUND_STATES.index(live["state"]),
         f"round {number} goes from {was['state']} to {live['state']}",
     )
+    same_clients = (old["revoked"], was["cohort"]) == (new["revoked"], live["cohort"])
     require(
         number == 0
+        or not same_clients
         or (was["target"], was["quorum"]) == (live["target"], live["quorum"]),
         f"round {number} changes its target or quorum",
     )

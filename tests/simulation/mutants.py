@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from fedcore import codec, rules
+from fedcore import codec, live, rules
 from fedcore.documents import Client, Experiment, to_document
 from fedcore.handlers import check_in, select_clients, submit_update, subscribe
 from fedcore.handlers.assignment import ENDED
@@ -106,7 +106,7 @@ def filter_with_the_state_alone(patch: Patch) -> None:
         live = experiment.live
         return {"_id": experiment.id, "state": "running", "live.state": live.state}
 
-    patch(rules, "_live_as_read", live_as_read)
+    patch(rules, "live_as_read", live_as_read)
 
 
 @shows_in(Faults(drop=0.4), clients=4, per_round=4, quorum=0.4)
@@ -312,4 +312,4 @@ def claim_that_never_ends(patch: Patch) -> None:
 
 @shows_in(CLUMSY)
 def advance_told_to_one_client_for_ever(patch: Patch) -> None:
-    patch(rules, "ADVANCE_BACKOFF_S", (1e9,))
+    patch(live, "ADVANCE_BACKOFF_S", (1e9,))

@@ -54,8 +54,9 @@ def assign(experiment: Experiment, index: int, services: Services) -> Assignment
 def _begin_when_complete(experiment: Experiment, services: Services) -> Experiment:
     if experiment.awaits_model:
         return experiment
-    last = experiment.settings.starts_with - 1
-    if not services.store.knows_client(experiment, last):
+    if experiment.live.number < 0 and not services.store.knows_client(
+        experiment, rules.last_awaited(experiment)
+    ):
         return experiment
     begun = services.store.apply(rules.begin(experiment, services.clock()))
     return begun or services.store.reread(experiment)
@@ -128,7 +129,8 @@ def _evaluation(
     if not experiment.settings.evaluate or experiment.version < 0:
         return None
     now = services.clock()
-    found = services.store.scorings(experiment, scoring.window(experiment))
+    seen = services.store.scorings(experiment, scoring.window(experiment))
+    found = [scoring.without_revoked(experiment, each) for each in seen]
     for each in found:
         # A client that has heard that it is to score does so before it asks again.
         never_heard = each.evaluation.is_with(index, now)
@@ -139,7 +141,7 @@ def _evaluation(
             in_turn = scoring_turns(experiment, services)
             until = now + scoring.EVALUATION_S + in_turn.first + chunks * in_turn.every
             if never_heard or services.store.claim_evaluation(
-                experiment, each, index, now, until
+                experiment, each, index, until
             ):
                 return Evaluate(
                     version=each.number,

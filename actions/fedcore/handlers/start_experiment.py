@@ -29,7 +29,8 @@ def handle(request: StartExperiment, caller: Caller, services: Services) -> Star
         write = initial.begin_again(stored, wanted)
         stored = services.store.apply(write) or services.store.reread(stored)
     _check_same_model(stored, wanted)
-    if request.resume and rules.allows(stored, rules.Event.RESUME):
+    while request.resume and rules.allows(stored, rules.Event.RESUME):
+        # A client may be revoked under our hands: then decide again on what is left.
         stored = _resume(stored, services)
     return Started(
         experiment=stored.name,
@@ -43,8 +44,9 @@ def handle(request: StartExperiment, caller: Caller, services: Services) -> Star
 def _resume(experiment: Experiment, services: Services) -> Experiment:
     """Give the live round a deadline that those can meet who were sent to sleep."""
     now = services.clock()
-    clients = services.store.clients_of(experiment, experiment.live.cohort)
-    awake = selection.all_back(clients, experiment.live.cohort, now)
+    cohort = experiment.living(experiment.live.cohort)
+    clients = services.store.clients_of(experiment, cohort)
+    awake = selection.all_back(clients, cohort, now)
     deadline = awake + experiment.settings.deadline_s
     resumed = services.store.apply(rules.resume(experiment, now, deadline))
     return resumed or services.store.reread(experiment)

@@ -6,7 +6,7 @@ what the client is to do next.
 
 from __future__ import annotations
 
-from fedcore import codec, initial, roster, rules
+from fedcore import codec, initial, rules
 from fedcore.documents import Experiment, ExperimentState, RoundState, Update
 from fedcore.errors import InvalidRequest, UploadMismatch
 from fedcore.handlers.action import Action, Caller, Role
@@ -17,6 +17,7 @@ from fedcore.handlers.inspection import (
     inspect_whole,
     square_distance,
 )
+from fedcore.live import REVOKED
 from fedcore.messages import Advance, Submitted, SubmitUpdate
 from fedcore.services import Services
 from fedcore.store.store import MAX_UPLOADS, Place
@@ -68,6 +69,7 @@ def _is_wanted(experiment: Experiment, request: SubmitUpdate) -> bool:
         and request.client in live.cohort
         and str(request.client) not in live.accepted
         and str(request.client) not in live.votes
+        and not experiment.shuts_out(request.client)
     )
 
 
@@ -152,23 +154,28 @@ def _vote(
 def _accept(
     experiment: Experiment, request: SubmitUpdate, services: Services
 ) -> Submitted:
-    """Take the update into the round, by whichever of the two writes fits."""
-    for freeze in (False, True):
-        after = services.store.apply(
-            rules.accept(
-                experiment,
-                request.client,
-                request.upload,
-                freeze=freeze,
-                now=services.clock(),
+    """Take the update into the round, by whichever of the two writes fits.
+
+    What the round needs may change meanwhile, if a client is revoked: then look again.
+    """
+    while _is_wanted(experiment, request):
+        for freeze in (False, True):
+            after = services.store.apply(
+                rules.accept(
+                    experiment,
+                    request.client,
+                    request.upload,
+                    freeze=freeze,
+                    now=services.clock(),
+                )
             )
-        )
-        if after is not None:
-            services.store.count_round(
-                after, request.client, request.metrics.get("train_s")
-            )
-            return _accepted(after, request, services, froze=freeze)
-    return _as_it_stands(services.store.reread(experiment), request, services)
+            if after is not None:
+                services.store.count_round(
+                    after, request.client, request.metrics.get("train_s")
+                )
+                return _accepted(after, request, services, froze=freeze)
+        experiment = services.store.reread(experiment)
+    return _as_it_stands(experiment, request, services)
 
 
 def _accepted(
@@ -242,7 +249,7 @@ def _why_not(experiment: Experiment, request: SubmitUpdate) -> str:
     if experiment.state is not ExperimentState.RUNNING:
         return f"the experiment is {experiment.state.value}"
     if experiment.shuts_out(request.client):
-        return roster.REVOKED
+        return REVOKED
     if request.round > live.number:
         return f"round {request.round} is not open yet, the live one is {live.number}"
     if _has_ended(experiment, request.round):

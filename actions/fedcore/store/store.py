@@ -476,7 +476,6 @@ class Store:
         experiment: Experiment,
         scoring: Scoring,
         index: int,
-        now: float,
         until: float,
     ) -> bool:
         """Give the scoring of a version to a client; False when someone else has it."""
@@ -484,7 +483,6 @@ class Store:
             "_id": round_key(experiment, scoring.number),
             "evaluation.result": None,
             "evaluation.attempts": scoring.evaluation.attempts,
-            "evaluation.until": {"$lte": now},
         }
         change: Change = {
             "$set": {"evaluation.client": index, "evaluation.until": until},
