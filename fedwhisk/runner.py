@@ -180,6 +180,8 @@ class Runner:
                 operator.advance()
                 verb = "starts" if stored.created else "goes on"
                 self._view.say(f"{job.name} {verb}: {job.settings.clients} clients")
+                for note in stored.notes:
+                    self._view.say(f"note: {note}")
                 ledger.open()
                 try:
                     pool.start(self._clients(platform))

@@ -275,6 +275,7 @@ class Started(Answer, frozen=True):
     """The experiment as it stands. `created` is False when it was there already.
 
     `awaits_model` is True until the initial model that it was started with is there.
+    `notes` are sentences for its operator, about the settings.
     """
 
     experiment: str
@@ -282,6 +283,7 @@ class Started(Answer, frozen=True):
     state: str
     settings: ExperimentSettings
     awaits_model: bool = False
+    notes: list[str] = []
 
 
 class PutModel(Request, frozen=True):

@@ -48,6 +48,8 @@ def start(
             "its first clients make the initial model, and three must make the same; "
             "--model brings one"
         )
+    for note in stored.notes:
+        typer.echo(f"note: {note}", err=True)
 
 
 def _read(path: Path, task: str) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from fedcore import codec, initial, rules, selection, settings
+from fedcore import advice, codec, initial, rules, selection, settings
 from fedcore.documents import Experiment, ExperimentState
 from fedcore.errors import ExperimentExists, InvalidSettings
 from fedcore.handlers.action import Action, Caller, Role
@@ -38,6 +38,7 @@ def handle(request: StartExperiment, caller: Caller, services: Services) -> Star
         state=stored.state,
         settings=stored.settings,
         awaits_model=stored.awaits_model,
+        notes=advice.notes(stored.settings),
     )
 
 
