@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -113,17 +114,27 @@ def flag(request: Request, name: str) -> bool:
     return request.query_params.get(name, "").lower() in TRUE
 
 
-async def read_body(request: Request) -> bytes:
-    """The whole body.
+async def read_body(request: Request, allowed: int = ENTITY_BYTES) -> bytes:
+    """The whole body; of a larger one no more than its announcement is read.
 
     Raises:
-        Refused: 413, it is larger than anything the host takes.
+        Refused: 413, it is larger than `allowed` bytes; 408, it did not come in time.
     """
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > allowed:
+        raise too_large("Request", int(announced), allowed)
+    seconds = services(request).settings.body_s
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > ENTITY_BYTES:
-            raise too_large("Request", len(body), ENTITY_BYTES)
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > allowed:
+                    raise too_large("Request", len(body), allowed)
+    except TimeoutError:
+        raise Refused(
+            408, f"The request's body did not come within {seconds:g} s."
+        ) from None
     return bytes(body)
 
 
@@ -131,13 +142,9 @@ async def read_payload_bytes(request: Request) -> bytes:
     """The body of a call of an action or trigger, within the limit for those.
 
     Raises:
-        Refused: 413, it is larger than an action may be sent.
+        Refused: 413, it is larger than an action may be sent; 408, too slow.
     """
-    body = await read_body(request)
-    allowed = services(request).settings.payload_bytes
-    if len(body) > allowed:
-        raise too_large("Request", len(body), allowed)
-    return body
+    return await read_body(request, services(request).settings.payload_bytes)
 
 
 async def read_payload(request: Request) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class HostSettings:
         max_processes_per_action: the same for one action.
         idle_s: seconds after which an unused action process ends.
         payload_bytes: largest request to an action, and largest result.
+        body_s: seconds in which a request's body must have come.
         blocking_wait_s: seconds that a caller is kept waiting for a result.
         kept_activations: activation records kept, newest first.
         kept_activation_bytes: the same by their size.
@@ -63,6 +64,7 @@ class HostSettings:
     max_processes_per_action: int = 4
     idle_s: float = 600.0
     payload_bytes: int = MEBIBYTE
+    body_s: float = 60.0
     blocking_wait_s: float = 60.0
     kept_activations: int = 2000
     kept_activation_bytes: int = 256 * MEBIBYTE
