@@ -109,7 +109,7 @@ def filter_with_the_state_alone(patch: Patch) -> None:
     patch(rules, "live_as_read", live_as_read)
 
 
-@shows_in(Faults(drop=0.4), clients=4, per_round=4, quorum=0.4)
+@shows_in(Faults(drop=0.4), calm_at=700.0, clients=4, per_round=4, quorum=0.4)
 def quorum_by_equality(patch: Patch) -> None:
     usual = rules.due_event
 
@@ -179,7 +179,7 @@ def training_given_out_once(patch: Patch) -> None:
 )
 def uploads_without_a_round(patch: Patch) -> None:
     usual = codec.upload_id
-    patch(codec, "upload_id", lambda number, hashes: usual(0, hashes))
+    patch(codec, "upload_id", lambda number, *content: usual(0, *content))
     patch(
         Place, "upload_key", lambda place, experiment: f"{place.client}/{place.upload}"
     )
