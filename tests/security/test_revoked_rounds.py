@@ -284,5 +284,7 @@ def test_nobody_waits_for_its_score_at_the_end() -> None:
     for number in range(2):
         assert database.update("rounds", {"number": number}, {"$set": last_try})
     assert second.check_in()["kind"] == "wait"
+    assert world.report()["over"] is False
     world.revoke(f"c{first.index}")
     assert second.check_in()["kind"] == "stop"
+    assert world.report()["over"] is True

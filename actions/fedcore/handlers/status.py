@@ -136,7 +136,8 @@ def _report(experiment: Experiment, request: Status, services: Services) -> Repo
 def _is_over(experiment: Experiment, services: Services) -> bool:
     if experiment.state not in AT_REST:
         return False
-    found = services.store.scorings(experiment, scoring.window(experiment))
+    seen = services.store.scorings(experiment, scoring.window(experiment))
+    found = [scoring.without_revoked(experiment, each) for each in seen]
     return scoring.is_over(experiment, found, services.clock())
 
 
