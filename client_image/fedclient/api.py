@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from fedclient.printable import printable
 from fedclient.transport import Message, NoAnswer, Reply, Transport
 
 log = logging.getLogger(__name__)
@@ -281,7 +282,11 @@ def _our_error(content: dict[str, Any] | None) -> dict[str, Any] | None:
         return None
     wait = error.get("retry_after")
     wait = float(wait) if isinstance(wait, int | float) else None
-    return {"code": code, "message": message, "retry_after": wait}
+    return {
+        "code": printable(code),
+        "message": printable(message),
+        "retry_after": wait,
+    }
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

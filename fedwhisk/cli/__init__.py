@@ -80,5 +80,7 @@ def main() -> None:
     try:
         app()
     except OperatorError as error:
-        typer.echo(f"error: {error}", err=True)
+        from fedclient.printable import printable
+
+        typer.echo(f"error: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)
