@@ -118,8 +118,9 @@ class Actions:
 
     Args:
         transport: carries the messages.
-        patience_s: how long a call goes on asking, in seconds by `clock`; None is for
-            ever. A call is always tried once.
+        patience_s: how long a call goes on asking, in seconds by `clock`; None means
+            without end. A call is always tried once. A platform that refuses calls
+            for their number (429) is there: it is asked again without end.
         clock: seconds, monotonic.
         sleep: waits so many seconds. It may raise, which ends the call.
         rng: the jitter of the delays.
@@ -179,7 +180,8 @@ class Actions:
                     failure.hint = ""  # the URL is right
                 delay = self._delay(attempt, failure)
                 waited = self._clock() - started
-                if patience is not None and waited + delay > patience:
+                impatient = patience is not None and waited + delay > patience
+                if impatient and not failure.throttled:
                     raise Unreachable(f"{action}: {failure}") from failure
                 known = failure.reason == last and attempt % REMIND_EVERY
                 hint = f". {failure.hint}" if failure.hint and not known else ""

@@ -127,6 +127,14 @@ def test_after_an_outage_a_client_asks_again_soon_but_not_where_it_is_throttled(
     assert min(time.naps[9:]) >= 30  # of 60 s, up to a half less
 
 
+def test_a_throttled_call_is_made_again_whatever_the_patience(server: Server) -> None:
+    replies = [Reply(429)] * 9 + [ok(WAIT)]
+    server.answer = lambda message: replies.pop(0)
+    time = Time()
+    assert check_in(actions_on(HttpTransport(server.url), time, patience_s=20)) == WAIT
+    assert time.now > 60
+
+
 def test_a_server_that_hangs_up_is_asked_again(server: Server) -> None:
     calls = 0
 
