@@ -67,7 +67,7 @@ class Pupil:
         return Update(vector(*new), examples, {"loss": 0.5})
 
     def evaluate(self, model: bytes) -> Score:
-        return Score(accuracy=0.5, loss=1.0, examples=10)
+        return Score(accuracy=0.5, loss=1.0 + self.index, examples=10)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from fedcore import codec, live, rules
+from fedcore import codec, live, rules, telling
 from fedcore.documents import Client, Experiment, to_document
 from fedcore.handlers import check_in, select_clients, submit_update, subscribe
 from fedcore.handlers.assignment import ENDED
 from fedcore.messages import Stop, Train, Wait
 from fedcore.rules import Write
 from fedcore.store.store import Place, Store
+from tests.simulation.hostile import Guise
 from tests.simulation.plan import Faults, Plan
 
 Patch = Callable[[object, str, Any], None]
@@ -82,11 +83,13 @@ CLUMSY = Faults(kill=0.3, orphan=0.7)
 
 
 @shows_in(
-    Faults(switch=0.3, stall=0.3, crash=0.1),
+    Faults(switch=0.3, stall=0.1, crash=0.1),
+    calm_at=900.0,
     clients=5,
     per_round=5,
+    rounds=4,
     quorum=0.2,
-    deadline_s=10.0,
+    deadline_s=20.0,
     claim_s=200.0,
 )
 def accept_without_the_state_in_its_filter(patch: Patch) -> None:
@@ -280,6 +283,42 @@ def history_written_after_the_next_round_opens(patch: Patch) -> None:
 
     patch(Store, "add_round", lambda store, experiment, record: None)
     patch(Store, "apply", apply)
+
+
+@shows_in(
+    Faults(switch=0.1),
+    plan={"hostile": {0: Guise.IDLE}, "hostile_to_the_end": True},
+    clients=4,
+    per_round=4,
+    quorum=0.6,
+    deadline_s=10.0,
+    attempts=1,
+)
+def advance_told_to_whoever_asks_first(patch: Patch) -> None:
+    def tell_first(experiment: Experiment, index: int, now: float) -> Write:
+        usual = {"live.advance_at": experiment.live.advance_at}
+        at = {"$set": {"live.advance_at": now + 60.0}}
+        return Write(telling._stands_so(experiment) | usual, at)
+
+    patch(telling, "tell_first", tell_first)
+    patch(telling, "is_among_first", lambda experiment, index: True)
+
+
+@shows_in(
+    Faults(double=0.6, delay=0.6, switch=0.3), calm_at=900.0, evaluate=True, rounds=4
+)
+def score_written_over(patch: Patch) -> None:
+    def score(
+        store: Store,
+        experiment: Experiment,
+        version: int,
+        index: int,
+        result: dict[str, float],
+    ) -> None:
+        where = {"number": version, "evaluation.asked": index}
+        store.database.update("rounds", where, {"$set": {"evaluation.result": result}})
+
+    patch(Store, "score", score)
 
 
 @shows_in(Faults(switch=0.3, double=0.5))

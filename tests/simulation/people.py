@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from fedclient.transport import Message, Reply
 from tests.simulation.client import Client, School, Sleep, Wire
+from tests.simulation.hostile import Guise, act
 from tests.simulation.requests import Requests
 from tests.simulation.tape import Ask, Fault, Paused, pause
 from tests.simulation.timeline import Timeline
@@ -14,9 +16,18 @@ from tests.simulation.timeline import Timeline
 TIMEOUT_S = 75.0
 """How long a client waits for an answer."""
 
+SWALLOWED_S = 0.1
+"""How soon a hostile client goes on that did not do what it was told."""
+
+LATEST_S = 300.0
+"""How late junk may come."""
+
 
 class Person:
-    """A client's name, and the process that bears it at present."""
+    """A client's name, and the process that bears it at present.
+
+    A hostile one has a guise, and asks more often than it is told to.
+    """
 
     def __init__(
         self,
@@ -25,8 +36,12 @@ class Person:
         requests: Requests,
         wire: Wire,
         school: School,
+        guise: Guise | None = None,
+        advance_at: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self.is_there = True
+        self._guise = guise
+        self._advance_at = advance_at
         self._timeline = timeline
         self._requests = requests
         self._born: Callable[[], Client] = lambda: Client(name, wire, school)
@@ -47,6 +62,10 @@ class Person:
         self._client = self._born()
         self._timeline.later(seconds, self._step, self._epoch)
 
+    def reform(self) -> None:
+        """Be honest from now on."""
+        self._guise = None
+
     def come_back(self) -> None:
         """Begin if the client was not there."""
         if not self.is_there:
@@ -64,8 +83,17 @@ class Person:
         except Paused as paused:
             self._wait_for(paused.question)
             return
+        if self._guise:
+            seconds = self._sooner(seconds)
         self._timeline.say(self.name, f"waits {seconds:.1f} s")
         self._timeline.later(seconds, self._step, epoch)
+
+    def _sooner(self, seconds: float) -> float:
+        """Return when a hostile client asks: if it can, when somebody is to be told."""
+        due = self._advance_at() - self._timeline.now
+        if 0 < due < seconds:
+            return due
+        return self._timeline.rng.uniform(0.5, max(0.5, seconds))
 
     def _look_up(self, question: Any) -> Any:
         return self._timeline.now if question is Ask.TIME else pause(question)
@@ -75,9 +103,20 @@ class Person:
         if isinstance(question, Sleep):
             self._timeline.later(question.seconds, self._hear, self._epoch, None)
             return
+        deed = act(self._guise, question)
+        for letter in deed.letters:
+            self._timeline.say(self.name, "sends junk")
+            late = self._timeline.rng.uniform(0.0, LATEST_S)
+            self._requests.send(letter, lambda reply: None, late)
+        if deed.message is None:
+            self._timeline.later(SWALLOWED_S, self._hear, self._epoch, deed.reply)
+        else:
+            self._send(deed.message)
+
+    def _send(self, message: Message) -> None:
         epoch = self._epoch
-        self._timeline.say(self.name, "sends", question.action)
-        self._requests.send(question, lambda reply: self._come(epoch, reply))
+        self._timeline.say(self.name, "sends", message.action)
+        self._requests.send(message, lambda reply: self._come(epoch, reply))
         self._timeline.later(TIMEOUT_S, self._hear, epoch, Fault.LOST)
         if self._timeline.luck("kill"):
             soon = self._timeline.rng.uniform(0.0, 3.0)

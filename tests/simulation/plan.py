@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import random
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
+
+from tests.simulation.hostile import Guise
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,9 @@ class Plan:
         stop_at: when an operator stops the experiment; None is never.
         sweeps: whether a cron advances every running experiment each minute.
         chunk_values: values in a chunk.
+        hostile: what hostile clients do, by index; they reform when it is calm.
+        hostile_to_the_end: whether they never do; then nothing else may go wrong, and
+            there is a time in which the experiment ends.
         forgets: whether updates have the same bytes in every round (see `School`).
     """
 
@@ -77,6 +84,8 @@ class Plan:
     sweeps: bool = False
     chunk_values: int = 2
     forgets: bool = False
+    hostile: Mapping[int, Guise] = field(default_factory=dict)
+    hostile_to_the_end: bool = False
 
     @property
     def clients(self) -> int:
@@ -116,7 +125,37 @@ def draw(rng: random.Random) -> Plan:
         sweeps=rng.random() < 0.2,
         chunk_values=rng.choice((2, 2, 1)),
         forgets=rng.random() < 0.3,
+        hostile={each: _guise(rng) for each in _few(rng, indexes, 0.2)},
     )
+
+
+def draw_hostile(rng: random.Random) -> Plan:
+    """Draw a plan in which nothing bad happens but for what hostile clients do."""
+    clients = rng.choice((4, 5, 6))
+    per_round = rng.randint(3, clients)
+    quorum = rng.choice((0.4, 0.6))
+    # Three must agree on the initial model.
+    most = min(per_round - math.ceil(quorum * per_round), clients - 3)
+    hostile = rng.sample(range(clients), rng.randint(1, max(1, most)))
+    return Plan(
+        settings={
+            "clients": clients,
+            "per_round": per_round,
+            "over_select": 0,
+            "rounds": rng.choice((1, 2)),
+            "quorum": quorum,
+            "deadline_s": 130.0,
+            "claim_s": 5.0,
+            "evaluate": rng.random() < 0.5,
+        },
+        faults=Faults(switch=0.1),
+        hostile={each: _guise(rng) for each in hostile},
+        hostile_to_the_end=True,
+    )
+
+
+def _guise(rng: random.Random) -> Guise:
+    return rng.choice(list(Guise))
 
 
 def _some(rng: random.Random) -> Faults:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from enum import IntEnum
+from functools import partial
 from multiprocessing import get_context
 
 from tests.simulation.timeline import Tell
@@ -83,13 +84,13 @@ def seldom_collecting() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def play_many(schedules: int, batch: int = 100) -> str | None:
+def play_many(schedules: int, play: Run = run, batch: int = 100) -> str | None:
     """Play so many runs; return the story of one that ends badly, if any does."""
     batches = [range(first, first + batch) for first in range(0, schedules, batch)]
     with on_every_core() as pool:
-        for found in pool.map(first_failure, batches):
+        for found in pool.map(partial(first_failure, play=play), batches):
             if found is not None:
                 pool.shutdown(cancel_futures=True)
                 unseen = f"seed {found} failed, but not when it was played again"
-                return story(found) or unseen
+                return story(found, play) or unseen
     return None

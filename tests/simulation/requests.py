@@ -47,12 +47,13 @@ class Requests:
         self._outage = outage
         self._server = Server()
 
-    def send(self, message: Message, returns: Returns) -> None:
+    def send(self, message: Message, returns: Returns, late: float = 0.0) -> None:
         """Let a message travel: perhaps never, twice, or late."""
         for _ in range(2 if self._timeline.luck("double") else 1):
             if not self._timeline.luck("drop"):
                 self.in_flight += 1
-                self._timeline.later(self.travel_s(), self._receive, message, returns)
+                seconds = late + self.travel_s()
+                self._timeline.later(seconds, self._receive, message, returns)
 
     def travel_s(self) -> float:
         """How long a message or its answer is on its way."""

@@ -5,13 +5,19 @@ from functools import partial
 
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.reports import SIZE, Size, first_failure, play_many, story
-from tests.simulation.world import play, run
+from tests.simulation.world import play, run, run_hostile
 
 SCHEDULES = {Size.TEST: 1_500, Size.CI: 10_000, Size.SOAK: 300_000}[SIZE]
+HOSTILE = {Size.TEST: 200, Size.CI: 1_500, Size.SOAK: 20_000}[SIZE]
 
 
 def test_every_invariant_holds_in_thousands_of_random_schedules() -> None:
     failed = play_many(SCHEDULES)
+    assert failed is None, failed
+
+
+def test_hostile_clients_cost_time_and_not_more_than_can_be_told_beforehand() -> None:
+    failed = play_many(HOSTILE, play=run_hostile, batch=25)
     assert failed is None, failed
 
 

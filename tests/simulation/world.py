@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from fedclient.transport import Reply
 from fedcore import codec
+from fedcore.adapters.deployment import OPENWHISK_CALLS_PER_MINUTE
 from fedcore.documents import Document
+from fedcore.live import ADVANCE_BACKOFF_S
+from fedcore.pace import Pace
+from fedcore.settings import parse
+from fedcore.telling import FIRST
 from tests.simulation.checker import Broken, Checker, backwards
 from tests.simulation.client import School, Wire
 from tests.simulation.people import Person
-from tests.simulation.plan import Plan, draw
+from tests.simulation.plan import Plan, draw, draw_hostile
 from tests.simulation.requests import Requests
 from tests.simulation.server import Server, SharedDatabase, order
 from tests.simulation.timeline import Tell, Timeline
@@ -49,9 +55,18 @@ class World:
         self._school = School(forgets=plan.forgets, sick=set(plan.sick))
         wire = Wire()
         self._people = [
-            Person(f"c{index}", self.timeline, self._requests, wire, self._school)
+            Person(
+                f"c{index}",
+                self.timeline,
+                self._requests,
+                wire,
+                self._school,
+                plan.hostile.get(index),
+                self._advance_at,
+            )
             for index in range(plan.clients)
         ]
+        self.bound_s = longest_s(plan.settings) if plan.hostile_to_the_end else math.inf
 
     def run(self) -> None:
         """Play to the end.
@@ -65,6 +80,7 @@ class World:
                 if self.timeline.events >= MOST_EVENTS:
                     raise Broken(f"no end in sight: {self._standing}")
                 self.timeline.go_on()
+                self._check_bound()
             Server().obey(order("advance_round"), self._database, self.timeline.now)
         self._database.checker.at_rest(self._database.collections)
 
@@ -74,18 +90,47 @@ class World:
         for index, person in enumerate(self._people):
             person.is_there = index not in plan.missing
             person.start(timeline.rng.uniform(0.5, 3.0))
-        timeline.later(plan.calm_at, self._calm_down)
+        if not plan.hostile_to_the_end:
+            timeline.later(plan.calm_at, self._calm_down)
         timeline.later(LOOK_S, self._look_after)
         if plan.stop_at is not None:
             timeline.later(plan.stop_at, self._order, "stop_experiment")
         if plan.sweeps:
             timeline.later(60.0, self._sweep)
 
+    def _advance_at(self) -> float:
+        live = self._experiment.get("live")
+        return math.inf if live is None else float(live["advance_at"])
+
+    def _check_bound(self) -> None:
+        """Hold hostile clients to what they can do: they cost time, and not too much.
+
+        A round's cohort with more of them than its quorum can spare has no bound.
+        """
+        if self.bound_s == math.inf:
+            return
+        live = self._experiment.get("live") or {"cohort": ()}
+        mean = sum(index in self._liars() for index in live["cohort"])
+        if mean > live.get("target", 0) - live.get("quorum", 0):
+            self.bound_s = math.inf
+        elif self.timeline.now > self.bound_s and not self._has_finished:
+            raise Broken(f"not over after {self.bound_s:.0f} s: {self._standing}")
+
+    def _liars(self) -> set[int]:
+        """The indexes under which hostile clients have enrolled."""
+        names = {f"c{each}" for each in self._plan.hostile}
+        enrolled = self._database.collections.get("clients", {}).values()
+        return {each["index"] for each in enrolled if each["name"] in names}
+
+    @property
+    def _has_finished(self) -> bool:
+        return self._experiment.get("state") == "finished"
+
     def _is_over(self) -> bool:
         """Finished, nothing on its way, and every client that is there knows it."""
         return (
             not self._requests.in_flight
-            and self._experiment.get("state") == "finished"
+            and self._has_finished
             and all(each.knows_the_end for each in self._people if each.is_there)
         )
 
@@ -116,6 +161,8 @@ class World:
     def _calm_down(self) -> None:
         self.timeline.calm()
         self._school.sick.clear()
+        for person in self._people:
+            person.reform()
 
     def _sweep(self) -> None:
         self._order("advance_round")
@@ -140,6 +187,24 @@ class World:
             person.come_back()
 
 
+def longest_s(settings: Mapping[str, Any]) -> float:
+    """Return in how many seconds an experiment ends whose honest clients are there.
+
+    Each attempt of a round takes its deadline, which counts from when its cohort is
+    back and has had its turns. Then somebody must come to be told to advance: three
+    clients one after the other, each after a pause, and then everyone. Each comes
+    within the longest wait; the next to come may be hostile until all are told.
+    """
+    checked = parse({**settings})
+    clients = checked.clients
+    of = Pace(OPENWHISK_CALLS_PER_MINUTE, clients, clients)
+    wait = of.longest_wait_s
+    told = sum(ADVANCE_BACKOFF_S[: FIRST + 1]) + (FIRST + 1) * wait + checked.claim_s
+    attempt = wait + of.round_s + checked.deadline_s + told
+    enrolled = 2 * wait
+    return enrolled + (checked.rounds + 1) * (checked.attempts * attempt + told)
+
+
 def play(plan: Plan, seed: int, tell: Tell | None = None) -> World:
     """Play a plan to its end.
 
@@ -159,6 +224,16 @@ def run(seed: int, tell: Tell | None = None) -> World:
     """
     rng = random.Random(seed)
     return play(draw(rng), rng.getrandbits(32), tell)
+
+
+def run_hostile(seed: int, tell: Tell | None = None) -> World:
+    """Draw a plan with hostile clients by its seed and play it.
+
+    Raises:
+        Broken: an invariant does not hold, or the experiment takes too long.
+    """
+    rng = random.Random(seed)
+    return play(draw_hostile(rng), rng.getrandbits(32), tell)
 
 
 @contextmanager
