@@ -103,4 +103,4 @@ def test_clients_end_by_control_c(machine, operator) -> None:
 def test_clients_that_would_not_be_let_in_are_not_started(machine) -> None:
     machine.environment["FED_SECRET"] = "another secret of thirty-two bytes"
     _, err = machine.call("client", "--count", "2", *AWS, code=1)
-    assert err.startswith("error: subscribe: unauthenticated: X-Fed-Token: ")
+    assert "error: subscribe: unauthenticated: X-Fed-Token: " in err
