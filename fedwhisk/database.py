@@ -23,7 +23,7 @@ import msgspec
 from fedwhisk import tether
 from fedwhisk.errors import OperatorError
 from fedwhisk.home import write_private
-from fedwhisk.host.addresses import EVERY_ADDRESS, outside_address
+from localwhisk.addresses import EVERY_ADDRESS, outside_address
 
 CACHE = "64M"
 OPLOG_SECONDS, OPLOG_ENTRIES = "60", "500"

@@ -151,7 +151,7 @@ class Home:
         """
         file = self.path / "key"
         if not file.exists():
-            from fedwhisk.host.settings import fresh_key  # and so the whole host
+            from localwhisk.settings import fresh_key  # and so the whole host
 
             write_private(file, fresh_key().encode())
         found = file.read_text(encoding="utf-8", errors="replace").strip()

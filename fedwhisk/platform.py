@@ -24,7 +24,7 @@ from fedwhisk.sharing import joined_or_started, say_aside
 from fedwhisk.storing import served_database
 
 if TYPE_CHECKING:
-    from fedwhisk.host import HostServer, HostStats
+    from localwhisk import HostServer, HostStats
 
 MANIFEST = MANIFESTS / "manifest.yaml"
 PACKAGE = "fedwhisk"
@@ -215,8 +215,8 @@ class HostLimits:
 
 @contextmanager
 def _host(limits: HostLimits, port: int, *, or_any: bool) -> Iterator[HostServer]:
-    from fedwhisk.host.server import CannotListen, HostServer, PortBusy
-    from fedwhisk.host.settings import HostSettings
+    from localwhisk.server import CannotListen, HostServer, PortBusy
+    from localwhisk.settings import HostSettings
 
     def start(wanted: int) -> HostServer:
         settings = HostSettings(

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from fedwhisk.host import HostServer
+from localwhisk import HostServer
 from tests.openwhisk import OpenWhisk
 from tests.tools import wskdeploy
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from fedwhisk.host import HostServer, HostSettings
+from localwhisk import HostServer, HostSettings
 from tests.openwhisk import (
     BIG,
     BOOM,

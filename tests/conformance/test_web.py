@@ -6,7 +6,7 @@ import os
 import pytest
 import requests
 
-from fedwhisk.host import HostServer, HostSettings
+from localwhisk import HostServer, HostSettings
 from tests.conformance.conftest import Probed
 from tests.conformance.expect import answered, refused
 from tests.openwhisk import ECHO

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from fedwhisk.host import HostServer, HostSettings
+from localwhisk import HostServer, HostSettings
 from tests.e2e.faults import Deployment
 from tests.mnist import write_few_images
 from tests.openwhisk import OpenWhisk

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from fedwhisk.database import EmbeddedDatabase
-from fedwhisk.host import HostServer
+from localwhisk import HostServer
 from tests.e2e.conftest import Machine
 from tests.tools import lines_until, wskdeploy
 from tests.wskdeploy import NOTHING, apis, names

@@ -12,8 +12,8 @@ import pytest
 from actions.build import build
 from fedwhisk.database import EmbeddedDatabase
 from fedwhisk.deploy import deploy_manifest
-from fedwhisk.host import HostServer, HostSettings
 from fedwhisk.platform import MANIFEST, TARGET
+from localwhisk import HostServer, HostSettings
 from tests.openwhisk import OpenWhisk
 
 pytestmark = pytest.mark.e2e

@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from fedcore import tokens
-from fedwhisk.host.settings import MEBIBYTE
 from fedwhisk.project import PROJECT
+from localwhisk.settings import MEBIBYTE
 from tests.e2e.faults import SECRET, federation, kill, stop
 from tests.tools import wait_until
 

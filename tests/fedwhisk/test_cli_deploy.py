@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from fedwhisk.cli import app
 from fedwhisk.errors import OperatorError
-from fedwhisk.host import HostServer, HostSettings
-from fedwhisk.host import app as host_app
+from localwhisk import HostServer, HostSettings
+from localwhisk import app as host_app
 
 pytestmark = pytest.mark.e2e
 

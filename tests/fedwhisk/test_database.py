@@ -11,7 +11,7 @@ from pymongo.write_concern import WriteConcern
 
 from fedwhisk.database import EmbeddedDatabase, answers, free_port
 from fedwhisk.errors import OperatorError
-from fedwhisk.host.addresses import own_address
+from localwhisk.addresses import own_address
 from tests.tools import runs, wait_until
 
 pytestmark = pytest.mark.e2e

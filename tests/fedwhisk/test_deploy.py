@@ -13,9 +13,9 @@ from fedwhisk.deploy import (
     deploy_manifest,
     undeploy_manifest,
 )
-from fedwhisk.host import HostServer, HostSettings
 from fedwhisk.plan import read_manifest
 from fedwhisk.variables import Filler
+from localwhisk import HostServer, HostSettings
 
 pytestmark = pytest.mark.e2e
 

@@ -11,8 +11,8 @@ from starlette.requests import Request
 
 from fedcore import tokens
 from fedcore.adapters import aws_lambda, routes
-from fedwhisk.host.errors import Refused
-from fedwhisk.host.web_request import read_cooked
+from localwhisk.errors import Refused
+from localwhisk.web_request import read_cooked
 from tests.fedcore.world import SECRET
 from tests.security.deployed import BOUND, Deployed, gateway_event
 from tests.security.test_fuzz import check
