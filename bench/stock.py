@@ -16,7 +16,7 @@ from rich.table import Table
 
 from bench.contenders import build_actions, fedwhisk_run, run_alone
 from bench.job import DEFAULT, Job
-from fedwhisk.platform import BUDGETS, Where
+from fedwhisk.platforms import BUDGETS, Where
 
 STOCK, RAISED = BUDGETS[Where.OPENWHISK], BUDGETS[Where.EMBEDDED]
 """Calls a minute: OpenWhisk's default, and the embedded host's."""

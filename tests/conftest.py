@@ -20,6 +20,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 TESTS = Path(__file__).parent
 PURE = {".", "fedcore", "fedcore/adapters", "fedcore/handlers", "fedwhisk"}
+PURE |= {f"fedwhisk/{room}" for room in ("cli", "clients", "deploy", "doctor")}
+PURE |= {f"fedwhisk/{room}" for room in ("experiments", "local", "view")}
 PURE |= {"client_image", "pace", "security", "wsk_manifests"}
 """Folders whose tests are pure, if they are not marked `e2e`."""
 OUTSIDE = {"subprocess.Popen", "os.fork", "os.posix_spawn", "socket.connect"}

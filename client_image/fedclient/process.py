@@ -61,7 +61,7 @@ Training = Callable[[], AbstractContextManager[Any]]
 Sleep = Callable[[float], None]
 
 
-class Weather(Protocol):
+class Faults(Protocol):
     """What may come between a client and its federation, to show what survives it."""
 
     def transport(self, inner: Transport, sleep: Sleep) -> Transport:
@@ -128,7 +128,7 @@ def run_client(
     *,
     train_slot: Slot | None = None,
     on_traffic: Callable[[Traffic], None] = lambda traffic: None,
-    weather: Weather | None = None,
+    faults: Faults | None = None,
 ) -> int:
     """Be one client, to its end; return the exit status (`DONE`, `FAILED` …).
 
@@ -138,16 +138,16 @@ def run_client(
         config: the client's settings.
         train_slot: taken while training, to bound how many clients train at once.
         on_traffic: told at the end what the client's calls came to.
-        weather: disturbs its calls and trainings; None is a calm day.
+        faults: disturbs its calls and trainings; None is a calm day.
     """
     pulse = Pulse(Heartbeat(config.heartbeat_file))
     pulse.listen()
     transport = connect(config.base_url)
     carrier: Transport = transport
     training: Training = partial(pulse.slot, train_slot) if train_slot else nullcontext
-    if weather is not None:
-        carrier = weather.transport(transport, pulse.sleep)
-        training = weather.training(training, pulse.sleep)
+    if faults is not None:
+        carrier = faults.transport(transport, pulse.sleep)
+        training = faults.training(training, pulse.sleep)
     actions = Actions(carrier, sleep=pulse.sleep)
     loop = _loop(config, actions, pulse, training)
     _enrolled(config.enrolled_file, False)  # a killed predecessor may have left it

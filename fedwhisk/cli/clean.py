@@ -12,7 +12,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def clean(yes: Yes = False) -> None:
     """Remove the embedded platform's state: experiments, models, its secret."""
     from fedwhisk import config
-    from fedwhisk.home import Home
+    from fedwhisk.local.home import Home
 
     home = Home(config.load().fedwhisk_home)
     if home.path.exists() and not yes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedwhisk.cli import options
-from fedwhisk.platform import Where
+from fedwhisk.platforms import Where
 
 if TYPE_CHECKING:
     from fedclient.environment import ClientConfig
@@ -51,7 +51,7 @@ def client(
     if context.invoked_subcommand is not None:
         return
     from fedwhisk import config as deployment
-    from fedwhisk.choosing import chosen
+    from fedwhisk.reach import chosen
 
     settings = deployment.load()
     where = chosen(settings, on)
@@ -71,10 +71,11 @@ def client(
 @app.command()
 def stop() -> None:
     """End the clients of this home, in the background or not."""
-    from fedwhisk import config, crew
-    from fedwhisk.home import Home
+    from fedwhisk import config
+    from fedwhisk.clients import local_clients
+    from fedwhisk.local.home import Home
 
-    pid = crew.stop(Home(config.load().fedwhisk_home))
+    pid = local_clients.stop(Home(config.load().fedwhisk_home))
     typer.echo("no clients run" if pid is None else f"ended (process {pid})")
 
 
@@ -93,7 +94,7 @@ def _one(config: ClientConfig, secret: bytes | None) -> int:
 
 def _spread(config: ClientConfig, on: Where, count: int) -> ClientConfig:
     from fedwhisk import config as deployment
-    from fedwhisk.platform import first_calls_s
+    from fedwhisk.platforms import first_calls_s
 
     seconds = first_calls_s(deployment.load(), on, count)
     return replace(config, start_spread_s=seconds)
@@ -103,23 +104,25 @@ def _many(
     config: ClientConfig, count: int, at_once: int | None, secret: bytes | None
 ) -> int:
     from fedwhisk import config as deployment
-    from fedwhisk import crew
-    from fedwhisk.home import made_home
+    from fedwhisk.clients import local_clients
+    from fedwhisk.local.home import made_home
 
     home = made_home(deployment.load())
-    wanted = crew.Crew(config, count, at_once or os.cpu_count() or 1, secret)
-    return crew.run(wanted, home, typer.echo)
+    wanted = local_clients.LocalClients(
+        config, count, at_once or os.cpu_count() or 1, secret
+    )
+    return local_clients.run(wanted, home, typer.echo)
 
 
 def _detach(settings: Settings, where: Where, more: list[str]) -> None:
     """Run this very command again, without the option, in the background."""
-    from fedwhisk import crew
-    from fedwhisk.home import existing_home, made_home
+    from fedwhisk.clients import local_clients
+    from fedwhisk.local.home import existing_home, made_home
 
     embedded = where is Where.EMBEDDED
     home = existing_home(settings) if embedded else made_home(settings)
     command = [word for word in sys.argv[1:] if word != "--detach"]
-    pid = crew.detach([*command, *more], home)
+    pid = local_clients.detach([*command, *more], home)
     typer.echo(f"process {pid}; it writes {home.logs}/clients.log")
 
 
@@ -142,7 +145,8 @@ def _deployment(
     The secret is None where it is not at hand, or where a token has been given.
     """
     from fedwhisk import config
-    from fedwhisk.platform import base_url, reach
+    from fedwhisk.platforms import base_url
+    from fedwhisk.reach import reach
 
     variables = config.variables()
     if on is Where.EMBEDDED:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedwhisk.cli import options
-from fedwhisk.platform import Where
+from fedwhisk.platforms import Where
 
 if TYPE_CHECKING:
     from fedcore.messages import Report
-    from fedwhisk.clients import Fleet, Row
+    from fedwhisk.clients.kubernetes import Fleet, Row
 
 app = typer.Typer(
     help="Look after the clients: on Kubernetes, or shut one out.",
@@ -37,7 +37,7 @@ def show(
     on: options.On = None,
 ) -> None:
     """Show the pods with what the experiment knows of them; without a cluster, that."""
-    from fedwhisk.clients import join
+    from fedwhisk.clients.kubernetes import join
     from fedwhisk.errors import OperatorError
 
     report = _report(on, experiment)
@@ -105,7 +105,7 @@ def revoke(
     on: options.On = None,
 ) -> None:
     """Shut one client out of an experiment: its calls are refused from now on."""
-    from fedwhisk.operator import operating
+    from fedwhisk.experiments.federation import operating
 
     with operating(on) as operator:
         chosen = experiment
@@ -118,7 +118,7 @@ def revoke(
 
 
 def _fleet(release: str, namespace: str | None, context: str | None) -> Fleet:
-    from fedwhisk.clients import connect
+    from fedwhisk.clients.kubernetes import connect
 
     return connect(release, namespace, context)
 
@@ -131,9 +131,10 @@ def _report(on: Where | None, experiment: str | None) -> Report | None:
     import msgspec
 
     from fedwhisk import config
-    from fedwhisk.choosing import chosen
-    from fedwhisk.operator import Operator
-    from fedwhisk.platform import attached, remote
+    from fedwhisk.experiments.federation import Federation
+    from fedwhisk.local.platform import attached
+    from fedwhisk.platforms import remote
+    from fedwhisk.reach import chosen
 
     settings = config.load()
     where = chosen(settings, on)
@@ -141,7 +142,7 @@ def _report(on: Where | None, experiment: str | None) -> Report | None:
     platform = attached(settings) if embedded else remote(settings, where)
     if platform is None:
         return None
-    with Operator(platform.base_url, platform.secret) as operator:
+    with Federation(platform.base_url, platform.secret) as operator:
         report = operator.report(experiment)
         clients = [*operator.clients(report.experiment)]
         return msgspec.structs.replace(report, clients=clients)
@@ -151,7 +152,7 @@ def _print(rows: list[Row], report: Report | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from fedwhisk.members import seen
+    from fedwhisk.view.clients import seen
 
     title = f"experiment {report.experiment}: {report.state}" if report else None
     table = Table(title=title, box=None, pad_edge=False)
@@ -175,7 +176,7 @@ def _print_alone(report: Report, why: str) -> None:
     """Show the clients of an experiment whose pods, if any, are out of sight."""
     from rich.console import Console
 
-    from fedwhisk.members import clients_table
+    from fedwhisk.view.clients import clients_table
 
     console = Console()
     title = f"experiment {report.experiment}: {report.state}"

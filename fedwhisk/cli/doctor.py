@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedwhisk.cli import options
-from fedwhisk.platform import Where, budget
+from fedwhisk.platforms import Where, budget
 
 if TYPE_CHECKING:
     from fedwhisk.config import Settings
-    from fedwhisk.doctor import Finding
-    from fedwhisk.platform import Platform
+    from fedwhisk.doctor.findings import Finding
+    from fedwhisk.platforms import Platform
 
 Planned = Annotated[
     int, typer.Option("--clients", min=1, help="How many clients are planned.")
@@ -34,15 +34,14 @@ def doctor(
     if an experiment would not get through.
     """
     from fedwhisk import config
-    from fedwhisk.choosing import chosen
-    from fedwhisk.doctor import healthy
-    from fedwhisk.platform import reach
+    from fedwhisk.doctor.findings import healthy
+    from fedwhisk.reach import chosen, reach
 
     settings = config.load()
     where = chosen(settings, on)
     findings = []
     with reach(settings, where) as platform:
-        for finding in examine(settings, where, platform, clients, per_round):
+        for finding in check(settings, where, platform, clients, per_round):
             findings.append(finding)
             if not json:
                 show(finding)
@@ -55,23 +54,23 @@ def doctor(
         raise typer.Exit(1)
 
 
-def examine(
+def check(
     settings: Settings, on: Where, platform: Platform, clients: int, per_round: int
 ) -> Iterator[Finding]:
     """Examine all that can be seen of a deployment from here."""
-    from fedwhisk import doctor_actions, doctor_openwhisk
-    from fedwhisk.doctor import judge_budget, warning
+    from fedwhisk.doctor import actions, openwhisk
+    from fedwhisk.doctor.findings import check_budget, warning
     from fedwhisk.project import builder
 
-    yield from doctor_actions.examine(
+    yield from actions.check_deployment(
         platform.base_url, platform.secret, builder().build_id()
     )
     if on is Where.AWS:
-        yield judge_budget(budget(settings, on), clients, per_round)
+        yield check_budget(budget(settings, on), clients, per_round)
         return
     apihost, auth = credentials(settings, on, platform)
     if apihost and auth:
-        yield from doctor_openwhisk.examine(apihost, auth, clients, per_round)
+        yield from openwhisk.check_host(apihost, auth, clients, per_round)
     else:
         found = "the platform's cannot be told without APIHOST and AUTH"
         yield warning("limits", found, "set them in .env")

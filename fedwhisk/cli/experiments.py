@@ -11,7 +11,7 @@ import typer
 from fedwhisk.cli import options
 
 if TYPE_CHECKING:
-    from fedwhisk.operator import Model
+    from fedwhisk.experiments.federation import Model
 
 Resume = Annotated[
     bool, typer.Option("--resume", help="Take a failed or stopped one up again.")
@@ -33,7 +33,7 @@ def start(
     import msgspec
 
     name, settings = options.experiment(config, experiment, flags)
-    from fedwhisk.operator import operating
+    from fedwhisk.experiments.federation import operating
 
     begins_with = _read(model, settings.task) if model else None
     with operating(on, new=True) as operator:
@@ -53,7 +53,7 @@ def start(
 
 
 def _read(path: Path, task: str) -> Model:
-    from fedwhisk import pretrained
+    from fedwhisk.experiments import pretrained
 
     layout = pretrained.layout_of(task)
     if layout is None:
@@ -63,7 +63,7 @@ def _read(path: Path, task: str) -> Model:
 
 def stop(experiment: Name, on: options.On = None) -> None:
     """End an experiment; what is trained stays."""
-    from fedwhisk.operator import operating
+    from fedwhisk.experiments.federation import operating
 
     with operating(on) as operator:
         stopped = operator.stop(experiment)
@@ -75,8 +75,8 @@ def show(on: options.On = None, json: options.Json = False) -> None:
     import msgspec
     from rich.console import Console
 
-    from fedwhisk.operator import operating
-    from fedwhisk.view import experiments_table
+    from fedwhisk.experiments.federation import operating
+    from fedwhisk.view.experiment import experiments_table
 
     with operating(on) as operator:
         listing = operator.experiments()

@@ -9,11 +9,11 @@ import typer
 
 from fedwhisk.cli import options
 from fedwhisk.errors import InputError
-from fedwhisk.platform import Where
+from fedwhisk.platforms import Where
 
 if TYPE_CHECKING:
-    from fedwhisk.archive.contents import Contents
     from fedwhisk.config import Settings
+    from fedwhisk.experiments.archive.contents import Contents
 
 Version = Annotated[
     int | None, typer.Option(min=0, help="Which version; else the newest.")
@@ -45,8 +45,8 @@ def export(
             raise InputError("--all: takes the experiment's name, and no other option")
         _export_all(experiment, everything, on)
         return
-    from fedwhisk.operator import operating
-    from fedwhisk.results import save_model
+    from fedwhisk.experiments.federation import operating
+    from fedwhisk.experiments.results import save_model
 
     with operating(on) as operator:
         found = operator.outline(experiment)
@@ -72,8 +72,8 @@ def _here(name: str, version: int) -> Path:
 
 
 def _export_all(name: str, path: Path, on: Where | None) -> None:
-    from fedwhisk.archive import writing
-    from fedwhisk.storing import database
+    from fedwhisk.experiments.archive import writing
+    from fedwhisk.local.state_database import database
 
     with database(_settings(on), new=False) as opened:
         written = writing.write(opened, name, path)
@@ -82,8 +82,8 @@ def _export_all(name: str, path: Path, on: Where | None) -> None:
 
 def import_all(file: File, on: options.On = None) -> None:
     """Store an experiment that `export --all` wrote, to go on with it here."""
-    from fedwhisk.archive import reading
-    from fedwhisk.storing import database
+    from fedwhisk.experiments.archive import reading
+    from fedwhisk.local.state_database import database
 
     with database(_settings(on), new=True) as opened:
         stored = reading.load(opened, file)
@@ -95,7 +95,7 @@ def import_all(file: File, on: options.On = None) -> None:
 def _settings(on: Where | None) -> Settings:
     """Return the settings; a real deployment's database must be set."""
     from fedwhisk import config
-    from fedwhisk.choosing import chosen
+    from fedwhisk.reach import chosen
 
     settings = config.load()
     if chosen(settings, on) is not Where.EMBEDDED and not settings.mongodb_url:

@@ -14,10 +14,10 @@ from fedcore import settings as experiment_settings
 from fedcore.errors import InvalidSettings
 from fedcore.settings import ExperimentSettings
 from fedwhisk.errors import InputError
-from fedwhisk.platform import Where
+from fedwhisk.platforms import Where
 
 if TYPE_CHECKING:
-    from fedwhisk.chaos import Chaos
+    from fedwhisk.faults import FaultRates
 
 On = Annotated[
     Where | None,
@@ -150,13 +150,13 @@ def read_config(path: Path | None) -> dict[str, Any]:
     return found
 
 
-def chaos(config: Path | None, option: str | None) -> Chaos:
+def chaos(config: Path | None, option: str | None) -> FaultRates:
     """Return the faults that a run shall have: the option's, else the file's.
 
     Raises:
         InputError: names the rate, what was found and what was expected.
     """
-    from fedwhisk.chaos import parse
+    from fedwhisk.faults import parse
 
     raw = read_config(config).get("chaos") if option is None else option
     if not isinstance(raw, str | dict | None):

@@ -13,7 +13,7 @@ import typer
 
 from fedwhisk.cli import options
 from fedwhisk.errors import INTERRUPTED
-from fedwhisk.platform import PORT
+from fedwhisk.platforms import PORT
 
 STARTED = time.monotonic()
 Out = Annotated[
@@ -22,7 +22,7 @@ Out = Annotated[
         help="The folder that gets a folder of results; else `runs` beside `.fedwhisk`."
     ),
 ]
-Mischief = Annotated[
+Chaos = Annotated[
     str | None,
     typer.Option(
         "--chaos",
@@ -53,7 +53,7 @@ def run(
     out: Out = None,
     max_training: options.MaxTraining = None,
     port: Port = PORT,
-    chaos: Mischief = None,
+    chaos: Chaos = None,
     fresh: Fresh = False,
     on: options.On = None,
     json: options.Json = False,
@@ -62,16 +62,18 @@ def run(
     name, settings = options.experiment(config, experiment, flags)
     disturbed = options.chaos(config, chaos)
     from fedwhisk import config as deployment
-    from fedwhisk.choosing import chosen
-    from fedwhisk.runner import Job, Runner
-    from fedwhisk.view import chosen_view
+    from fedwhisk.experiments.runner import Runner, RunOptions
+    from fedwhisk.reach import chosen
+    from fedwhisk.view.experiment import chosen_view
 
     at_once = max_training or os.cpu_count() or 1
     deployed = deployment.load()
     folder, where = out or deployment.results_folder(deployed), chosen(deployed, on)
-    job = Job(name, settings, folder, at_once, port, where, disturbed, fresh, model)
+    wanted = RunOptions(
+        name, settings, folder, at_once, port, where, disturbed, fresh, model
+    )
     with chosen_view(name, settings, quiet=json) as view:
-        runner = Runner(job, deployed, view, STARTED)
+        runner = Runner(wanted, deployed, view, STARTED)
         try:
             outcome = runner.run()
         except KeyboardInterrupt:

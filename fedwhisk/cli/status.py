@@ -20,9 +20,9 @@ def status(
     import msgspec
     from rich.console import Console
 
-    from fedwhisk.members import MOST, clients_table
-    from fedwhisk.operator import operating
-    from fedwhisk.view import picture, still
+    from fedwhisk.experiments.federation import operating
+    from fedwhisk.view.clients import MOST, clients_table
+    from fedwhisk.view.experiment import picture, still
 
     with operating(on) as operator:
         report = operator.report(experiment)
@@ -39,9 +39,9 @@ def status(
 
 def watch(experiment: options.Named = None, on: options.On = None) -> None:
     """Show how an experiment goes on, until it has ended."""
-    from fedwhisk.following import Follower
-    from fedwhisk.operator import operating
-    from fedwhisk.view import chosen_view
+    from fedwhisk.experiments.federation import operating
+    from fedwhisk.experiments.following import Follower
+    from fedwhisk.view.experiment import chosen_view
 
     with operating(on) as operator:
         following = Follower(operator, experiment)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fedwhisk.cli import options
-from fedwhisk.platform import Where
+from fedwhisk.platforms import Where
 
 app = typer.Typer(
     help="Print a token: whoever holds it may do what it says.", no_args_is_help=True
@@ -65,9 +65,9 @@ def operator(on: options.On = None) -> None:
 
 def _secret(on: Where | None) -> bytes:
     from fedwhisk import config
-    from fedwhisk.choosing import chosen
-    from fedwhisk.home import existing_home
-    from fedwhisk.platform import remote
+    from fedwhisk.local.home import existing_home
+    from fedwhisk.platforms import remote
+    from fedwhisk.reach import chosen
 
     settings = config.load()
     where = chosen(settings, on)

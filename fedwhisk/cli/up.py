@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedwhisk.platform import PORT
+from fedwhisk.platforms import PORT
 
 if TYPE_CHECKING:
-    from fedwhisk.platform import Platform
+    from fedwhisk.platforms import Platform
 
 AWAKE_S = 1.0
 DATABASE_PORT = 27017
@@ -50,7 +50,7 @@ def up(
     """Start database, host and actions; end them with Ctrl-C."""
     from fedwhisk import config
     from fedwhisk.errors import interrupt_on_sigterm
-    from fedwhisk.platform import embedded
+    from fedwhisk.local.platform import embedded
 
     interrupt_on_sigterm()
     settings = config.load()

@@ -45,7 +45,7 @@ from localwhisk.stats import Counters
 from localwhisk.throttles import Throttles
 
 EXITED_EARLY = "The action did not initialize and exited unexpectedly."
-Hazard = Callable[[], float | None]
+CrashAfter = Callable[[], float | None]
 """Asked at each activation: in how many seconds its process is killed, None: never."""
 
 NO_RESOURCES = "Failed to provision resources to run the action."
@@ -71,7 +71,7 @@ class Invoker:
         records: Records,
         throttles: Throttles,
         counters: Counters,
-        hazard: Hazard,
+        crash_after: CrashAfter,
     ) -> None:
         self._settings = settings
         self._entities = entities
@@ -79,7 +79,7 @@ class Invoker:
         self._records = records
         self._throttles = throttles
         self._counters = counters
-        self._hazard = hazard
+        self._crash_after = crash_after
         self.pool = Pool(
             settings.max_processes, settings.max_processes_per_action, settings.idle_s
         )
@@ -191,12 +191,12 @@ class Invoker:
     async def _ask_in_danger(
         self, process: ActionProcess, request: bytes, limit_s: float
     ) -> Answer:
-        """Ask a process for a run; the hazard may kill it before, amid or after that.
+        """Ask a process for a run; `crash_after` may kill it before, at or after it.
 
         Raises:
             ActionGone, ActionTimedOut: as `ActionProcess.ask`.
         """
-        fatal_s = self._hazard()
+        fatal_s = self._crash_after()
         if fatal_s is not None and fatal_s < limit_s:
             asyncio.get_running_loop().call_later(fatal_s, process.kill)
         answer = await process.ask(request, limit_s, self._settings.payload_bytes)

@@ -15,7 +15,7 @@ import uvicorn
 
 from localwhisk.addresses import EVERY_ADDRESS, outside_address
 from localwhisk.app import build_app
-from localwhisk.invoke import Hazard
+from localwhisk.invoke import CrashAfter
 from localwhisk.services import Services, build_services
 from localwhisk.settings import HostSettings
 from localwhisk.stats import HostStats
@@ -36,7 +36,7 @@ class PortBusy(CannotListen):
 class HostServer:
     """An embedded OpenWhisk: `with HostServer(HostSettings(port=0)) as host: ...`.
 
-    `hazard` says which action processes are to be killed at work, for a show.
+    `crash_after` says which action processes are to be killed at work, for a show.
 
     Attributes:
         url: where this machine reaches it, such as `http://127.0.0.1:3233`, once it
@@ -46,12 +46,14 @@ class HostServer:
     """
 
     def __init__(
-        self, settings: HostSettings | None = None, hazard: Hazard = lambda: None
+        self,
+        settings: HostSettings | None = None,
+        crash_after: CrashAfter = lambda: None,
     ) -> None:
         self.settings = settings or HostSettings()
         self.auth = self.settings.auth
         self.url = self.outside_url = ""
-        self._hazard = hazard
+        self._crash_after = crash_after
         self._services: Services | None = None
         self._server: uvicorn.Server | None = None
         self._socket: socket.socket | None = None
@@ -116,7 +118,7 @@ class HostServer:
         self.outside_url = f"http://{outside_address(self.settings.host)}:{port}"
         try:
             services = build_services(
-                self.settings, Storage(self._home()), self._hazard
+                self.settings, Storage(self._home()), self._crash_after
             )
             services.open()
         except BaseException:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from localwhisk.activations import Records
 from localwhisk.code import CodeFolders
 from localwhisk.entities import Entities
-from localwhisk.invoke import Hazard, Invoker
+from localwhisk.invoke import CrashAfter, Invoker
 from localwhisk.runtime import Runtime
 from localwhisk.settings import HostSettings
 from localwhisk.stats import Counters
@@ -42,7 +42,7 @@ class Services:
 
 
 def build_services(
-    settings: HostSettings, storage: Storage, hazard: Hazard
+    settings: HostSettings, storage: Storage, crash_after: CrashAfter
 ) -> Services:
     """All parts of a host; nothing is opened or started."""
     folders = CodeFolders(storage.home / "code")
@@ -57,7 +57,9 @@ def build_services(
     )
     counters = Counters()
     runtime = Runtime(storage, folders)
-    invoker = Invoker(settings, entities, runtime, records, throttles, counters, hazard)
+    invoker = Invoker(
+        settings, entities, runtime, records, throttles, counters, crash_after
+    )
     return Services(
         settings=settings,
         storage=storage,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fedwhisk.database import EmbeddedDatabase
+from fedwhisk.local.database import EmbeddedDatabase
 from tests.aws.lambda_process import Lambda
 from tests.aws.platforms import SECRET, Platform
 from tests.e2e.conftest import few_images

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import requests
 
-from fedwhisk.database import free_port
+from fedwhisk.local.database import free_port
 from tests.aws import tools
 from tests.tools import wait_until
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from actions.build import PROJECT, build_function
-from fedwhisk.database import EmbeddedDatabase
+from fedwhisk.local.database import EmbeddedDatabase
 from tests.aws.lambda_process import Lambda
 from tests.aws.platforms import SECRET
 from tests.e2e.conftest import Machine

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from fedwhisk.operator import Operator
+from fedwhisk.experiments.federation import Federation
 from tests.aws.front import gateway
 from tests.aws.platforms import SECRET
 from tests.e2e.conftest import Machine
@@ -27,9 +27,9 @@ def machine(tmp_path, few_images, function) -> Machine:
 
 
 @pytest.fixture
-def operator(function) -> Iterator[Operator]:
+def operator(function) -> Iterator[Federation]:
     """An operator at the function, to look often: a command takes seconds to start."""
-    with Operator(function.url, SECRET.encode()) as operator:
+    with Federation(function.url, SECRET.encode()) as operator:
         yield operator
 
 

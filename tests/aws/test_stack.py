@@ -17,8 +17,8 @@ import yaml
 from actions.build import FUNCTION, PROJECT, build_function
 from fedcore.adapters import deployment
 from fedcore.adapters.routes import ROUTES
-from fedwhisk import aws
 from fedwhisk.config import Settings
+from fedwhisk.deploy import aws
 from tests.aws import tools
 from tests.aws.lambda_process import HANDLER
 from tests.e2e.conftest import Machine

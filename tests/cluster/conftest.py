@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from fedcore import tokens
-from fedwhisk.operator import Operator
+from fedwhisk.experiments.federation import Federation
 from tests.cluster.fleet import Fleet, run, until
 from tests.cluster.image import NAME
 from tests.cluster.server import SECRET, Server
@@ -49,8 +49,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def operator(server: Server) -> Iterator[Operator]:
-    with Operator(server.url, SECRET) as operator:
+def operator(server: Server) -> Iterator[Federation]:
+    with Federation(server.url, SECRET) as operator:
         yield operator
 
 

@@ -15,19 +15,19 @@ from typing import Any
 from fedclient import weights
 from fedcore.codec import Layout
 from fedcore.messages import Report
-from fedwhisk.operator import Operator
+from fedwhisk.experiments.federation import Federation
 from tests.cluster.fleet import until
 from tests.cluster.server import COMMAND
 
 
-def report_of(operator: Operator, name: str) -> Report:
+def report_of(operator: Federation, name: str) -> Report:
     """How the experiment stands; it must neither have failed nor been stopped."""
     report = operator.report(name)
     assert report.state in ("enrolling", "running", "finished"), report.reason
     return report
 
 
-def wait_finished(operator: Operator, name: str) -> Report:
+def wait_finished(operator: Federation, name: str) -> Report:
     """Wait until the experiment is over and its last model has its score."""
 
     def there() -> Report | None:
@@ -39,7 +39,7 @@ def wait_finished(operator: Operator, name: str) -> Report:
     return found
 
 
-def wait_training(operator: Operator, name: str, round_number: int) -> Report:
+def wait_training(operator: Federation, name: str, round_number: int) -> Report:
     """Wait until that round, or a later one, is being trained."""
 
     def there() -> Report | None:
@@ -95,7 +95,7 @@ class PlainRun:
         return _by_name(found.model, found.layout)
 
 
-def model_of(operator: Operator, name: str) -> bytes:
+def model_of(operator: Federation, name: str) -> bytes:
     """The experiment's newest model, its tensors in the order of their names."""
     model = operator.model(name)
     return _by_name(model.vector, model.layout)

@@ -30,10 +30,10 @@ from fedcore.messages import Report
 from fedcore.settings import ExperimentSettings
 from fedcore.store.mongo import MongoDatabase
 from fedcore.store.store import Store
-from fedwhisk.database import EmbeddedDatabase
-from fedwhisk.operator import Operator
-from fedwhisk.pool import ClientPool
-from fedwhisk.pool_messages import Start
+from fedwhisk.clients.pool import ClientPool
+from fedwhisk.clients.supervisor_messages import Start
+from fedwhisk.experiments import federation as deployed
+from fedwhisk.local.database import EmbeddedDatabase
 from tests.e2e.proxy import Proxy
 from tests.openwhisk import OpenWhisk
 from tests.tools import lines_until, wait_until
@@ -154,9 +154,9 @@ class Deployment:
         database.close()
 
     @contextmanager
-    def operator(self) -> Iterator[Operator]:
+    def operator(self) -> Iterator[deployed.Federation]:
         """An operator, past the clients' proxy."""
-        with Operator(self.direct_url, SECRET) as operator:
+        with deployed.Federation(self.direct_url, SECRET) as operator:
             yield operator
 
 

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from fedwhisk.database import answers, free_port
+from fedwhisk.local.database import answers, free_port
 from tests.e2e.conftest import Machine
 from tests.tools import interrupt, lines_until
 

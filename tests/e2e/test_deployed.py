@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fedwhisk.database import EmbeddedDatabase
+from fedwhisk.local.database import EmbeddedDatabase
 from localwhisk import HostServer
 from tests.e2e.conftest import Machine
 from tests.tools import lines_until, wskdeploy

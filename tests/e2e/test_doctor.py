@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from actions.build import build
-from fedwhisk.database import EmbeddedDatabase
-from fedwhisk.deploy import deploy_manifest
-from fedwhisk.platform import MANIFEST, TARGET
+from fedwhisk.deploy.manifest import MANIFEST
+from fedwhisk.deploy.rest import deploy_manifest
+from fedwhisk.local.database import EmbeddedDatabase
+from fedwhisk.local.platform import TARGET
 from localwhisk import HostServer, HostSettings
 from tests.openwhisk import OpenWhisk
 

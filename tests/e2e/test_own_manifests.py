@@ -10,10 +10,10 @@ import requests
 
 from actions.build import build
 from fedcore.adapters.routes import ROUTES
-from fedwhisk.database import EmbeddedDatabase
-from fedwhisk.deploy import Host, create_apis, delete_apis
-from fedwhisk.manifest import API_MANIFEST
-from fedwhisk.platform import TARGET
+from fedwhisk.deploy.manifest import API_MANIFEST
+from fedwhisk.deploy.rest import Host, create_apis, delete_apis
+from fedwhisk.local.database import EmbeddedDatabase
+from fedwhisk.local.platform import TARGET
 from fedwhisk.project import MANIFESTS
 from tests.openwhisk import ECHO, OpenWhisk, annotation
 from tests.wskdeploy import NOTHING, apis, names, run

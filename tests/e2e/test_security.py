@@ -11,7 +11,7 @@ import requests
 
 from fedcore.errors import Forbidden, TooManyEnrolments
 from fedcore.store.mongo import MongoDatabase
-from fedwhisk.database import EmbeddedDatabase
+from fedwhisk.local.database import EmbeddedDatabase
 from tests.e2e.conftest import Machine
 from tests.e2e.faults import addresses
 from tests.fedcore.world import World, members_of, open_round_1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fedwhisk.deploy import deploy_manifest, undeploy_manifest
+from fedwhisk.deploy.rest import deploy_manifest, undeploy_manifest
 from tests import wskdeploy
 from tests.openwhisk import annotation, zipped
 from tests.wskdeploy import NOTHING, apis, names

@@ -7,7 +7,7 @@ import pytest
 
 from fedclient.api import our_error
 from fedclient.printable import all_printable, printable
-from fedwhisk.operator import Operator
+from fedwhisk.experiments.federation import Federation
 from tests.fedclient.scripted import Script
 from tests.fedwhisk.reports import report
 
@@ -33,7 +33,7 @@ def test_an_operator_is_shown_no_control_of_a_stored_name() -> None:
     named = msgspec.structs.replace(
         report(), experiment="\x1b[2J", reason="\x1b]0;x\x07"
     )
-    with Operator("http://nowhere.invalid", b"k" * 32) as operator:
+    with Federation("http://nowhere.invalid", b"k" * 32) as operator:
         operator._actions._transport = Script(status=[named])
         found = operator.report()
     assert (found.experiment, found.reason) == (r"\x1b[2J", r"\x1b]0;x\x07")

@@ -15,7 +15,7 @@ from fedcore.store import mongo
 from fedcore.store.memory import MemoryDatabase
 from fedcore.store.mongo import MongoDatabase
 from fedcore.store.store import Store
-from fedwhisk.database import EmbeddedDatabase
+from fedwhisk.local.database import EmbeddedDatabase
 from tests.fedcore.counting import Counting, client_document
 
 pytestmark = pytest.mark.e2e

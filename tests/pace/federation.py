@@ -25,7 +25,8 @@ from fedcore.codec import Layout
 from fedcore.documents import AT_REST
 from fedcore.handlers.waiting import pace
 from fedcore.pace import AT_ONCE
-from fedwhisk.platform import CALLS_A_CORE, calls_at_once
+from fedwhisk.local.platform import calls_at_once
+from fedwhisk.platforms import CALLS_A_CORE
 from tests.direct import DirectTransport
 from tests.fedcore.world import ENROLMENT, World, vector
 from tests.pace.namespace import Containers, Namespace, OneMachine

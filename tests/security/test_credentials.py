@@ -12,8 +12,7 @@ import yaml
 from actions.build import action_names
 from fedcore import tokens
 from fedcore.handlers.action import Role
-from fedwhisk.manifest import API_MANIFEST
-from fedwhisk.platform import MANIFEST
+from fedwhisk.deploy.manifest import API_MANIFEST, MANIFEST
 from tests.fedcore.world import SECRET
 from tests.security.declared import ACTIONS, entry, request
 from tests.security.deployed import BOUND, Deployed

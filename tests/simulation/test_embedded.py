@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from fedcore.store.database import INDEXES, UNIQUE
 from fedcore.store.mongo import MongoDatabase
-from fedwhisk.database import EmbeddedDatabase
+from fedwhisk.local.database import EmbeddedDatabase
 from tests.fedcore.world import Member, World, numbers, open_round_1, vector
 from tests.simulation.checker import Checker, Collections
 from tests.simulation.reports import SIZE, Size

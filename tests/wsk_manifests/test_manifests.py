@@ -9,14 +9,15 @@ import yaml
 from actions.build import ACTIONS, action_names
 from fedcore.adapters.deployment import BOUND
 from fedcore.adapters.routes import ROUTES
-from fedwhisk.manifest import (
+from fedwhisk.deploy.manifest import (
     API_MANIFEST,
     IMAGE_MANIFEST,
+    MANIFEST,
+    PACKAGE,
     ManifestPackage,
     parse_manifest,
 )
-from fedwhisk.plan import api_operations
-from fedwhisk.platform import MANIFEST, PACKAGE
+from fedwhisk.deploy.plan import api_operations
 from fedwhisk.project import MANIFESTS
 
 

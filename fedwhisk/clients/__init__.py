@@ -1,0 +1,1 @@
+"""Clients: on this machine, forked from one process, or on Kubernetes."""

@@ -1,0 +1,1 @@
+"""Deploying the actions: a module for each platform, and what they share."""

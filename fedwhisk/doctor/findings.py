@@ -1,0 +1,88 @@
+"""What a doctor finds, and how the call budget stands to a number of clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fedcore.pace import Pace, start_spread_s
+
+QUICK_S, SLOW_S = 60.0, 600.0
+"""Least seconds of a round at which calls begin to matter, and to pass a deadline."""
+
+
+class Grade(StrEnum):
+    """How a thing stands."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How one thing stands.
+
+    Attributes:
+        check: what was looked at, one word.
+        grade: how it stands.
+        found: what was found, a sentence without its full stop.
+        advice: what to do about it; empty where nothing is to be done.
+    """
+
+    check: str
+    grade: Grade
+    found: str
+    advice: str = ""
+
+
+def ok(check: str, found: str) -> Finding:
+    """Nothing to be done."""
+    return Finding(check, Grade.OK, found)
+
+
+def warning(check: str, found: str, advice: str) -> Finding:
+    """It works, but not as well as it could, or not for ever."""
+    return Finding(check, Grade.WARNING, found, advice)
+
+
+def problem(check: str, found: str, advice: str) -> Finding:
+    """No experiment will get through like this."""
+    return Finding(check, Grade.PROBLEM, found, advice)
+
+
+def healthy(findings: Iterable[Finding]) -> bool:
+    """Whether an experiment will get through."""
+    return all(finding.grade is not Grade.PROBLEM for finding in findings)
+
+
+def check_budget(calls_per_minute: int, clients: int, per_round: int) -> Finding:
+    """Say what a budget means for so many clients, as they will be paced by it.
+
+    A model of one chunk is assumed; a larger one takes more calls.
+    """
+    pace = Pace(calls_per_minute, clients, min(per_round, clients))
+    enrolling_s = start_spread_s(clients, calls_per_minute)
+    found = (
+        f"{clients} clients with {pace.cohort} a round, at {calls_per_minute} calls a "
+        f"minute: rounds take {_span(pace.round_s)} or more, enrolling "
+        f"{_span(enrolling_s)}, and all have heard of the end {_span(pace.news_s)} "
+        "after it"
+    )
+    more = "raise the platform's calls a minute and CALLS_PER_MINUTE with it"
+    if pace.round_s > SLOW_S:
+        found += f"; a round's deadline is {SLOW_S:.0f} s by default"
+        advice = f"{more}, draw fewer clients a round, or give rounds a later deadline"
+        return problem("budget", found, advice)
+    if pace.round_s > QUICK_S:
+        return warning("budget", found, f"{more}, or draw fewer clients a round")
+    if max(enrolling_s, pace.news_s) > SLOW_S:
+        return warning("budget", found, f"slow, not broken: have time, or {more}")
+    return ok("budget", found)
+
+
+def _span(seconds: float) -> str:
+    if seconds >= 120:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

@@ -1,0 +1,133 @@
+"""Examine what the REST API of an OpenWhisk tells its namespace's owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fedwhisk.deploy.manifest import MANIFEST, PACKAGE, ManifestPackage, parse_manifest
+from fedwhisk.deploy.plan import LIMIT_NAMES
+from fedwhisk.deploy.rest import DeployError, Host, entity_path
+from fedwhisk.doctor.findings import Finding, check_budget, ok, problem, warning
+from fedwhisk.platforms import BUDGETS, Where
+
+FEW_AT_ONCE = 10
+"""Calls at once below which clients get in each other's way."""
+
+CALL_S = 1.0
+"""Seconds that a call takes which finds no warm container."""
+
+
+def check_host(
+    apihost: str, auth: str, clients: int, per_round: int
+) -> Iterator[Finding]:
+    """Ask the host for what is deployed and for what it allows.
+
+    Args:
+        apihost: the host's URL, `https://` where it has no scheme.
+        auth: credentials, `uuid:key`.
+        clients: how many clients are planned.
+        per_round: how many of them are drawn a round.
+    """
+    with Host(apihost, auth) as host:
+        try:
+            namespace = host.namespace()
+            yield ok("apihost", f"{host.url} knows us as {namespace}")
+            package = host.call(
+                "GET", entity_path("packages", PACKAGE), missing_is_fine=True
+            )
+            if package is None:
+                found = f"namespace {namespace} has no package {PACKAGE}"
+                yield problem("package", found, "`make deploy`")
+                yield check_kind(host)
+                return
+            yield check_package(host, package)
+            most, at_once = allowances(host)
+            yield check_limits(package, most, at_once)
+            calls_per_minute = min(budget_told(package), most)
+            yield check_budget(calls_per_minute, clients, per_round)
+        except DeployError as error:
+            yield problem("apihost", str(error), "check APIHOST and AUTH in .env")
+
+
+def check_kind(host: Host) -> Finding:
+    """Whether the host could run the zips."""
+    offered = [each["kind"] for each in host.call("GET", "/")["runtimes"]["python"]]
+    actions = parse_manifest(MANIFEST)[PACKAGE].actions.values()
+    wanted = {action.runtime for action in actions}
+    found = f"the host offers {', '.join(sorted(offered))}"
+    if wanted <= {*offered}:
+        return ok("kind", found)
+    return problem(
+        "kind",
+        f"{found}; the manifest wants {', '.join(sorted(wanted))}",
+        "change `runtime:` in the manifest and build for that Python, or set "
+        "ACTIONS_IMAGE",
+    )
+
+
+def allowances(host: Host) -> tuple[int, int]:
+    """The calls a minute and the calls at once that are allowed to the namespace."""
+    stock = host.call("GET", "/")["limits"]
+    own = host.call("GET", "/api/v1/namespaces/_/limits")  # older hosts tell no stock
+    return (
+        own.get("invocationsPerMinute", stock["actions_per_minute"]),
+        own.get("concurrentInvocations", stock["concurrent_actions"]),
+    )
+
+
+def check_package(host: Host, package: dict[str, Any]) -> Finding:
+    """Whether the package holds what the manifest says, with its limits."""
+    wanted = parse_manifest(MANIFEST)[PACKAGE]
+    there = {action["name"]: action for action in package["actions"]}
+    missing = sorted({*wanted.actions, *wanted.sequences} - there.keys())
+    if missing:
+        return problem(
+            "package", f"{PACKAGE} lacks {', '.join(missing)}", "`make deploy`"
+        )
+    odd = [text for name in wanted.actions for text in odd_limits(host, wanted, name)]
+    if odd:
+        advice = "`make deploy`; the host may allow less than the manifest wants"
+        return warning("package", "; ".join(odd), advice)
+    return ok("package", f"{PACKAGE} holds its {len(there)} actions and sequences")
+
+
+def odd_limits(host: Host, wanted: ManifestPackage, name: str) -> Iterator[str]:
+    """The limits of an action that are not the manifest's, in words."""
+    path = entity_path("actions", f"{PACKAGE}/{name}")
+    found = host.call("GET", path, params={"code": "false"})["limits"]
+    for written, value in wanted.actions[name].limits.items():
+        limit = LIMIT_NAMES[written]
+        if found[limit] < value:
+            yield f"{name}: {limit} is {found[limit]}, expected {value}"
+
+
+def check_limits(package: dict[str, Any], most: int, at_once: int) -> Finding:
+    """Whether the budget that clients go by is the platform's."""
+    told = budget_told(package)
+    if told > most:
+        return problem(
+            "limits",
+            f"clients are told of {told} calls a minute, the platform allows {most}",
+            f"set CALLS_PER_MINUTE={most} and deploy again, or raise the platform's",
+        )
+    wanted = max(FEW_AT_ONCE, round(told / 60 * CALL_S))
+    if at_once < wanted:
+        return warning(
+            "limits",
+            f"the platform allows {at_once} calls at once; {told} a minute may be "
+            f"{wanted} at once while containers start",
+            "raise it, or lower CALLS_PER_MINUTE: calls beyond it are refused and "
+            "come again later",
+        )
+    return ok("limits", f"{most} calls a minute and {at_once} at once are allowed")
+
+
+def budget_told(package: dict[str, Any]) -> int:
+    """The calls a minute that are bound to the package; no number counts as none.
+
+    (The actions themselves refuse to work with such a one, and say so.)
+    """
+    bound = {each["key"]: str(each["value"]) for each in package["parameters"]}
+    told = bound.get("CALLS_PER_MINUTE", "")
+    return (int(told) if told.isdecimal() else 0) or BUDGETS[Where.OPENWHISK]

@@ -1,0 +1,1 @@
+"""Experiments: started, watched, run to their end, written to files."""

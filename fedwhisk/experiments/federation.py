@@ -1,0 +1,232 @@
+"""What an operator asks of a deployment: start, stop, look, fetch a model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from fedclient.api import Actions, Refused, Unreachable, Wire
+from fedclient.connect import connect
+from fedclient.printable import all_printable
+from fedcore import codec, messages, tokens
+from fedcore.codec import Layout
+from fedcore.messages import ClientReport, Report, RoundReport
+from fedwhisk import config
+from fedwhisk.errors import OperatorError
+from fedwhisk.platforms import Where
+from fedwhisk.reach import chosen, reach
+
+PATIENCE_S = 20.0
+PAGE = 500
+"""Rounds or clients that are asked for at once where all are wanted."""
+
+FETCHES = 3
+
+
+@dataclass(frozen=True)
+class Model:
+    """A version of a model, as a flat vector in the order of its layout."""
+
+    version: int
+    vector: bytes
+    layout: Layout
+
+    @property
+    def hashes(self) -> list[str]:
+        """The hashes of its chunks, in order."""
+        return [codec.sha256(chunk) for chunk in codec.split(self.vector)]
+
+
+class Federation:
+    """The operator of one deployment.
+
+    Every method raises OperatorError, with the deployment's own words, when it refuses
+    or cannot be reached in `PATIENCE_S`.
+    """
+
+    def __init__(self, base_url: str, secret: bytes) -> None:
+        self.base_url = base_url
+        self._token = tokens.operator_token(secret)
+        self._transport = connect(base_url)
+        self._actions = Actions(self._transport, patience_s=PATIENCE_S)
+
+    @property
+    def throttled(self) -> int:
+        """How many of its calls the platform has refused for their number."""
+        return self._actions.traffic.throttled
+
+    def start(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        *,
+        resume: bool = False,
+        model: Model | None = None,
+    ) -> messages.Started:
+        """Store an experiment, or take it up again; twice is once.
+
+        It begins with `model`, if that is given, which `bring` must then bring.
+        """
+        request = messages.StartExperiment(
+            experiment=name,
+            settings=dict(settings),
+            resume=resume,
+            initial=codec.upload_id(0, model.hashes, model.layout) if model else None,
+            layout=model.layout if model else None,
+        )
+        return self._call("start_experiment", request, messages.Started)
+
+    def bring(self, name: str, model: Model) -> None:
+        """Send the initial model, from the first chunk on that is missing."""
+        chunks, hashes = list(codec.split(model.vector)), model.hashes
+        missing = [0]
+        while missing:
+            request = messages.PutModel(
+                experiment=name,
+                chunk=missing[0],
+                data=codec.encode(chunks[missing[0]]),
+                hashes=hashes,
+            )
+            missing = self._call("put_model", request, messages.Stored).missing
+
+    def knows(self, name: str) -> bool:
+        """Return True if there is an experiment of that name."""
+        try:
+            request = messages.Status(experiment=name, view="list")
+            self._call("status", request, messages.Listing)
+        except OperatorError as error:
+            refusal = error.__cause__
+            if isinstance(refusal, Refused) and refusal.code == "unknown_experiment":
+                return False
+            raise
+        return True
+
+    def stop(self, name: str) -> messages.Stopped:
+        """End an experiment."""
+        request = messages.StopExperiment(experiment=name)
+        return self._call("stop_experiment", request, messages.Stopped)
+
+    def revoke(self, experiment: str, name: str, *, undo: bool) -> messages.Revoked:
+        """Shut a client out of an experiment, or let it in again."""
+        request = messages.RevokeClient(experiment=experiment, name=name, undo=undo)
+        return self._call("revoke_client", request, messages.Revoked)
+
+    def advance(self) -> None:
+        """Move on whatever is overdue, in every experiment that runs."""
+        self._call("advance_round", messages.AdvanceRound(), messages.Advanced)
+
+    def report(self, name: str | None = None, *, since: int | None = None) -> Report:
+        """Return how an experiment stands; no name means the newest.
+
+        With the first page of its rounds from `since` on, or else the last ones, and
+        with its first few clients.
+        """
+        return self._report(messages.Status(experiment=name, since=since))
+
+    def rounds(self, name: str) -> Iterator[RoundReport]:
+        """Yield all closed rounds of an experiment in order, page by page."""
+        since: int | None = 0
+        while since is not None:
+            page = self._report(
+                messages.Status(
+                    experiment=name, since=since, limit=PAGE, clients_limit=0
+                )
+            )
+            yield from page.rounds
+            since = page.next_round
+            if since is not None:
+                time.sleep(page.look_again_s)
+
+    def clients(self, name: str) -> Iterator[ClientReport]:
+        """Yield all clients of an experiment by index, page by page."""
+        first: int | None = 0
+        while first is not None:
+            page = self._report(
+                messages.Status(
+                    experiment=name, limit=1, clients_from=first, clients_limit=PAGE
+                )
+            )
+            yield from page.clients
+            first = page.next_client
+            if first is not None:
+                time.sleep(page.look_again_s)
+
+    def experiments(self) -> messages.Listing:
+        """Return how the newest experiments stand, each in a line."""
+        return self._call("status", messages.Status(view="list"), messages.Listing)
+
+    def outline(self, name: str | None = None) -> messages.Outline:
+        """Return how an experiment stands in a line; no name means the newest.
+
+        Raises:
+            OperatorError: there is none.
+        """
+        request = messages.Status(experiment=name, view="list", limit=1)
+        found = self._call("status", request, messages.Listing).experiments
+        if not found:
+            raise OperatorError("experiment: found no name, and there is none yet")
+        return found[0]
+
+    def model(self, name: str, version: int | None = None) -> Model:
+        """Fetch a version chunk by chunk; no version means the newest."""
+        first = self._chunk(name, version, 0)
+        numbers = range(1, first.chunk.of)
+        rest = [self._chunk(name, first.version, number) for number in numbers]
+        vector = b"".join(codec.decode(one.chunk.data) for one in [first, *rest])
+        return Model(first.version, vector, first.layout)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.close()
+
+    def __enter__(self) -> Federation:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+    def _report(self, request: messages.Status) -> Report:
+        return self._call("status", request, Report)
+
+    def _chunk(
+        self, name: str, version: int | None, number: int
+    ) -> messages.ModelChunk:
+        request = messages.GetModel(experiment=name, version=version, chunk=number)
+        for _ in range(FETCHES):
+            answer = self._call("get_model", request, messages.ModelChunk)
+            if codec.sha256(codec.decode(answer.chunk.data)) == answer.chunk.hash:
+                return answer
+        raise OperatorError(
+            f"{name}, chunk {number}: its hash did not fit, {FETCHES} times"
+        )
+
+    def _call(
+        self, action: str, request: msgspec.Struct, answer_type: type[Wire]
+    ) -> Wire:
+        try:
+            answer = self._actions.call(action, request, answer_type, token=self._token)
+        except Refused as error:
+            raise OperatorError(error.message) from error
+        except Unreachable as error:
+            raise OperatorError(f"{self.base_url}: {error}") from error
+        if isinstance(answer, messages.ModelChunk):
+            return answer
+        # Names are shown on terminals, and a database may hold any.
+        plain = all_printable(msgspec.to_builtins(answer))
+        return msgspec.convert(plain, answer_type)
+
+
+@contextmanager
+def operating(on: Where | None, *, new: bool = False) -> Iterator[Federation]:
+    """Yield the operator of a deployment (see `chosen`, and `reach` for `new`)."""
+    settings = config.load()
+    with (
+        reach(settings, chosen(settings, on), new=new) as platform,
+        Federation(platform.base_url, platform.secret) as operator,
+    ):
+        yield operator

@@ -1,0 +1,48 @@
+"""An experiment watched from afar: each look fetches only what is new."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import msgspec
+
+from fedcore.messages import Report, RoundReport
+from fedwhisk.experiments.federation import Federation
+
+REMEMBERED = 20
+"""Rounds that are remembered: those that a view shows, and whose scores may come."""
+
+
+class Follower:
+    """Looks at one experiment again and again."""
+
+    def __init__(self, operator: Federation, name: str | None) -> None:
+        self._operator = operator
+        self._name = name
+        self._recent: dict[int, RoundReport] = {}
+
+    def look(self) -> Report:
+        """Return how it stands now.
+
+        Its rounds are the last few, and before them any others that have closed since
+        the last look: none is missed.
+        """
+        report = self._operator.report(self._name, since=self._since())
+        self._name = report.experiment
+        news = {each.round: each for each in report.rounds}
+        while report.next_round is not None:
+            report = self._operator.report(self._name, since=report.next_round)
+            news |= {each.round: each for each in report.rounds}
+        known = self._recent | news
+        rounds = [known[number] for number in sorted(known)]
+        self._recent = {each.round: each for each in rounds[-REMEMBERED:]}
+        return msgspec.structs.replace(report, rounds=rounds)
+
+    def _since(self) -> int | None:
+        """Return the first round of which there may be news; None if all are."""
+        if not self._recent:
+            return None
+        open_ones = (
+            number for number, each in self._recent.items() if each.evaluation is None
+        )
+        return next(islice(open_ones, 1), max(self._recent) + 1)

@@ -1,0 +1,339 @@
+"""One run: platform up, clients in, watched to the end, results written.
+
+All state is the platform's, so a run that is cut off anywhere goes on when it is
+started again; nothing here needs to be remembered.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import msgspec
+
+from fedclient.api import Refused
+from fedcore import tokens
+from fedcore.messages import Report, Started
+from fedcore.settings import ExperimentSettings
+from fedwhisk.clients.pool import ClientPool
+from fedwhisk.clients.supervisor_messages import Start, numbered
+from fedwhisk.config import Settings
+from fedwhisk.errors import InputError, OperatorError, interrupt_on_sigterm
+from fedwhisk.experiments import pretrained
+from fedwhisk.experiments.federation import Federation, Model
+from fedwhisk.experiments.following import Follower
+from fedwhisk.experiments.results import History, RunResult, Totals, write
+from fedwhisk.experiments.run_costs import RunCosts
+from fedwhisk.faults import NO_FAULTS, FaultRates, HostFaults
+from fedwhisk.local.home import Home, made_home
+from fedwhisk.local.platform import attached, embedded
+from fedwhisk.local.platform_lease import leased, wait_for_other_runs
+from fedwhisk.local.sharing import joined_or_started
+from fedwhisk.platforms import Platform, Where, first_calls_s, remote
+from fedwhisk.view.experiment import View
+
+LOOK_S = 0.5
+"""Seconds between two looks at the experiment, or more where calls are few."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What is to be run.
+
+    Attributes:
+        name: the experiment.
+        settings: its settings.
+        out: the folder that gets a folder of its results.
+        at_once: how many clients may train at the same moment.
+        port: where the embedded host listens, if that port is free.
+        on: which deployment serves the actions.
+        faults: what is done to it on purpose, to show that it does no harm.
+        fresh: whether one that has finished is trained anew, under another name.
+        model: the file that training starts from; None: the task's initial model.
+    """
+
+    name: str
+    settings: ExperimentSettings
+    out: Path
+    at_once: int
+    port: int
+    on: Where
+    faults: FaultRates = NO_FAULTS
+    fresh: bool = False
+    model: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the results."""
+        return self.out / self.name
+
+
+class Runner:
+    """Runs an experiment; its wall time counts from the monotonic time `started`."""
+
+    def __init__(
+        self, options: RunOptions, settings: Settings, view: View, started: float
+    ) -> None:
+        self._options = options
+        self._settings = settings
+        self._view = view
+        self._started = started
+        self._home = Home(settings.fedwhisk_home)
+        self._host_faults = HostFaults(options.faults)
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return self._options.name
+
+    def run(self) -> RunResult:
+        """Run the experiment to its end and write its results.
+
+        Raises:
+            OperatorError: something cannot be started, or clients have given up and
+                too few are left.
+            KeyboardInterrupt: a person or a signal asked for the end.
+        """
+        interrupt_on_sigterm()
+        made_home(self._settings)
+        _make_writable(self._options.out)
+        pool = ClientPool(
+            self._options.settings.task,
+            data_dir=self._settings.data_dir,
+            logs=self._home.logs,
+            seed=self._options.settings.seed,
+        )
+        try:
+            pool.warm_up()  # first: loading torch takes longest
+            with self._platform() as platform:
+                # Nothing is stored of what cannot be run here.
+                pool.wait()
+                return self._train(platform, pool)
+        finally:
+            pool.stop()
+
+    @contextmanager
+    def _platform(self) -> Iterator[Platform]:
+        options = self._options
+        if options.on is not Where.EMBEDDED:
+            yield self._undisturbed(remote(self._settings, options.on))
+            return
+        with ExitStack() as at_the_end, ExitStack() as until_the_end:
+            platform = joined_or_started(
+                until_the_end,
+                self._home,
+                join=self._join,
+                start=lambda: embedded(
+                    self._settings,
+                    port=options.port,
+                    or_any=True,
+                    crash_after=self._host_faults,
+                ),
+                say=self._view.say,
+            )
+            yield platform
+            if platform.stats is not None:  # it is ours, and ends with us
+                at_the_end.enter_context(
+                    wait_for_other_runs(self._home, self._view.say)
+                )
+
+    def _join(self, until_the_end: ExitStack) -> Platform | None:
+        """Be a guest of the home's platform, if one is up."""
+        with ExitStack() as visit:
+            visit.enter_context(leased(self._home))
+            found = attached(self._settings)
+            if found is None:
+                return None
+            until_the_end.push(visit.pop_all())
+            return self._undisturbed(found)
+
+    def _undisturbed(self, platform: Platform) -> Platform:
+        if self._options.faults.crash:
+            raise InputError(
+                "chaos.crash: kills the processes of a host that this run starts, "
+                f"but the actions are at {platform.base_url} already"
+            )
+        return platform
+
+    def _train(self, platform: Platform, pool: ClientPool) -> RunResult:
+        options = self._options
+        self._view.say(f"actions at {platform.base_url} (database: {platform.words})")
+        if not options.faults.are_zero:
+            self._view.say(f"chaos: {options.faults.words()}")
+        with Federation(platform.base_url, platform.secret) as operator:
+            if options.fresh:
+                options = self._options = replace(
+                    options, name=_unfinished(operator, options.name)
+                )
+            stored = self._store(operator, pool)
+            report = operator.report(options.name)
+            costs = RunCosts(self._home.path / "runs", report.id)
+            if stored.state == "finished":
+                self._say_finished()
+            else:
+                # A round that was cut off goes on at once; and the aggregation is warm
+                # before it is needed, while the clients are being forked.
+                operator.advance()
+                verb = "starts" if stored.created else "goes on"
+                self._view.say(
+                    f"{options.name} {verb}: {options.settings.clients} clients"
+                )
+                for note in stored.notes:
+                    self._view.say(f"note: {note}")
+                costs.open()
+                try:
+                    pool.start(self._clients(platform))
+                    report = self._watch(operator, pool)
+                finally:
+                    pool.stop()  # then all calls are counted
+                    costs.enter(self._totals(operator, platform, pool))
+            model = operator.model(options.name) if report.version >= 0 else None
+            history = History(
+                rounds=operator.rounds(options.name),
+                clients=operator.clients(options.name),
+            )
+            try:
+                return write(options.folder, report, history, model, costs.totals)
+            except OSError as error:
+                raise OperatorError(
+                    f"{options.folder}: results cannot be written ({error}); the same "
+                    "command tries again"
+                ) from error
+
+    def _store(self, operator: Federation, pool: ClientPool) -> Started:
+        """Store the experiment, and bring its initial model: no client chooses it.
+
+        One that is there already is taken as it is, unless a file was named.
+        """
+        options = self._options
+        vector, layout = pool.initial
+        model = Model(0, vector, layout)
+        if options.model is not None:
+            model = pretrained.read(options.model, layout)
+        pinned = model if options.model or not operator.knows(options.name) else None
+        raw = msgspec.to_builtins(options.settings)
+        stored = operator.start(options.name, raw, resume=True, model=pinned)
+        if stored.awaits_model:
+            operator.bring(options.name, model)
+        return stored
+
+    def _say_finished(self) -> None:
+        """Say that there is nothing to do.
+
+        Raises:
+            InputError: something was to be done to it.
+        """
+        again = f"{self._options.name} is finished already; --fresh trains it anew"
+        if not self._options.faults.are_zero:
+            raise InputError(f"chaos: {again}")
+        self._view.say(again)
+
+    def _clients(self, platform: Platform) -> Start:
+        names = numbered("client", self._options.settings.clients)
+        data_dir = self._settings.data_dir
+        return Start(
+            base_url=platform.base_url,
+            experiment=self._options.name,
+            names=names,
+            # A token each, so that experiments that ask for that take them, too.
+            enrolment_tokens={
+                name: tokens.enrolment_token(platform.secret, name) for name in names
+            },
+            at_once=self._options.at_once,
+            data_dir=str(data_dir.absolute()) if data_dir else None,
+            logs=str(self._home.logs),
+            spread_s=first_calls_s(self._settings, self._options.on, len(names)),
+            faults=None if self._options.faults.are_zero else self._options.faults,
+        )
+
+    def _watch(self, operator: Federation, pool: ClientPool) -> Report:
+        following = Follower(operator, self._options.name)
+        while True:
+            report = following.look()
+            for ended in pool.events():
+                if ended.status != 0:
+                    self._view.say(f"{ended.client} ended: {ended.message}")
+            self._view.show(report, self._faults(pool))
+            if report.over:
+                return report
+            self._check_who_is_left(report, pool)
+            time.sleep(max(LOOK_S, report.look_again_s))
+
+    def _check_who_is_left(self, report: Report, pool: ClientPool) -> None:
+        """End a run whose round cannot have its quorum any more.
+
+        Raises:
+            OperatorError: says why the first client gave up.
+        """
+        live, given_up = report.live, pool.given_up
+        needed = live.quorum - live.counts.accepted if live else 1
+        left = self._options.settings.clients - len(given_up)
+        if given_up and left < needed:
+            raise OperatorError(
+                f"{len(given_up)} of {self._options.settings.clients} clients have "
+                f"given up, the round needs {needed} more updates: "
+                f"{next(iter(given_up.values()))}"
+            )
+
+    def _faults(self, pool: ClientPool) -> dict[str, int]:
+        """Return the faults that were put in so far, by kind."""
+        return dict(pool.faults + self._host_faults.counts)
+
+    def _totals(
+        self, operator: Federation, platform: Platform, pool: ClientPool
+    ) -> Totals:
+        stats = platform.stats() if platform.stats else None
+        return Totals(
+            wall_s=time.monotonic() - self._started,
+            calls_by_action=dict(pool.calls),
+            http_429=pool.throttled + operator.throttled,
+            bytes_in=pool.bytes_in,
+            bytes_out=pool.bytes_out,
+            peak_rss=stats.peak_rss if stats else {},
+            activations=stats.activations if stats else {},
+            cold_starts=stats.cold_starts if stats else {},
+            gb_s=stats.gb_s if stats else {},
+            chaos=self._faults(pool),
+        )
+
+
+def _make_writable(folder: Path) -> None:
+    """Find out before the training whether its results can be kept.
+
+    Raises:
+        InputError: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"--out: {folder} cannot be written to ({error})") from None
+
+
+def _unfinished(operator: Federation, name: str) -> str:
+    """Return the first of NAME, NAME-2, NAME-3 … that has not been trained to its end.
+
+    So a command that trains anew and is cut off is gone on with by its like.
+    """
+    others = (f"{name}-{number}" for number in itertools.count(2))
+    return next(
+        each
+        for each in itertools.chain([name], others)
+        if not _is_finished(operator, each)
+    )
+
+
+def _is_finished(operator: Federation, name: str) -> bool:
+    try:
+        return operator.outline(name).state == "finished"
+    except OperatorError as error:
+        refusal = error.__cause__
+        if isinstance(refusal, Refused) and refusal.code == "unknown_experiment":
+            return False
+        raise

@@ -1,0 +1,1 @@
+"""The platform of this machine: its folder, database and OpenWhisk host."""
