@@ -15,6 +15,7 @@ import math
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 
 from fedcore.errors import InvalidRequest, TooLarge
 
@@ -70,6 +71,33 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def layout_hash(layout: Layout) -> str:
+    """Return 16 hexadecimal digits that two layouts share only if they are equal."""
+    return sha256(_canonical(layout).encode())[:16]
+
+
+def layout_difference(**layouts: Layout) -> str:
+    """Return where two layouts differ first; empty if they are equal.
+
+    `layout_difference(found=a, expected=b)` is "tensor 1: found b [1], expected none".
+    """
+    (one, a), (other, b) = layouts.items()
+    pairs = zip_longest(map(_tensor, a), map(_tensor, b), fillvalue="none")
+    differing = ((n, *pair) for n, pair in enumerate(pairs) if pair[0] != pair[1])
+    for number, first, second in differing:
+        return f"tensor {number}: {one} {first}, {other} {second}"
+    return ""
+
+
+def _tensor(entry: tuple[str, Sequence[int]]) -> str:
+    name, shape = entry
+    return f"{name} {[*shape]}"
+
+
+def _canonical(layout: Layout) -> str:
+    return json.dumps(layout, separators=(",", ":"))
+
+
 def upload_id(
     round_number: int, hashes: Sequence[str], layout: Layout | None = None
 ) -> str:
@@ -78,7 +106,7 @@ def upload_id(
     An initial model's also covers its layout: the same values under other names and
     shapes are another model.
     """
-    said = [] if layout is None else [json.dumps(layout, separators=(",", ":"))]
+    said = [] if layout is None else [_canonical(layout)]
     text = "\n".join([str(round_number), *said, *hashes])
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -85,21 +85,27 @@ class Train(Answer, frozen=True, tag_field="kind", tag="train"):
     """Train from `version` and submit the update for `round`.
 
     `model` is the version itself when it fits one answer; else fetch its `chunks`
-    with `get_model`, in turn.
+    with `get_model`, in turn. `layout` is the `codec.layout_hash` of its tensors:
+    a client whose task has others cannot train it.
     """
 
     round: int
     version: int
     chunks: int
+    layout: str
     turns: Turns = Turns()
     model: Chunk | None = None
 
 
 class Evaluate(Answer, frozen=True, tag_field="kind", tag="evaluate"):
-    """Score `version` on the central test set; report it with the next check_in."""
+    """Score `version` on the central test set; report it with the next check_in.
+
+    The fields are those of `Train`.
+    """
 
     version: int
     chunks: int
+    layout: str
     turns: Turns = Turns()
     model: Chunk | None = None
 

@@ -7,12 +7,16 @@ import math
 from collections.abc import Callable
 
 from fedclient.membership import ClientError, Membership
+from fedclient.printable import printable
 from fedclient.tasks import Update
 from fedclient.turns import Turns
 from fedcore import codec, messages
 from fedcore.codec import Layout
 
 log = logging.getLogger(__name__)
+
+LONGEST = 500
+"""Characters of a server's text in an error."""
 
 FETCHES = 3
 """How often a chunk is fetched whose bytes do not fit its hash."""
@@ -26,6 +30,7 @@ def fetch_model(
     Raises:
         ClientError: the version does not fit the task, or arrives damaged.
     """
+    _check_layout(here, wanted)
     model = _checked(wanted.model) if wanted.model and wanted.chunks == 1 else None
     if model is None:
         model = b"".join(
@@ -36,9 +41,31 @@ def fetch_model(
     if len(model) != expected:
         raise ClientError(
             f"version {wanted.version}: found {len(model)} bytes, expected {expected} "
-            f"for task {here.settings.task!r}: server and client differ in the task"
+            f"for task {here.settings.task!r}"
         )
     return model
+
+
+def _check_layout(here: Membership, wanted: messages.Train | messages.Evaluate) -> None:
+    """Refuse a model whose tensors are not the task's: their order could differ alone.
+
+    Raises:
+        ClientError: names the first tensor that differs.
+    """
+    expected = here.learner.layout
+    if wanted.layout == codec.layout_hash(expected):
+        return
+    request = messages.GetModel(
+        experiment=here.experiment, version=wanted.version, client=here.index
+    )
+    found = here.call("get_model", request, messages.ModelChunk).layout
+    where = codec.layout_difference(found=found, expected=expected) or (
+        f"layout: found {wanted.layout}, expected {codec.layout_hash(expected)}"
+    )
+    raise ClientError(
+        f"version {wanted.version} is not a model of task {here.settings.task!r}: "
+        f"{printable(where[:LONGEST])}"
+    )
 
 
 def _fetch_chunk(here: Membership, version: int, number: int, turns: Turns) -> bytes:

@@ -37,6 +37,7 @@ from tests.fedclient.scripted import Script, chunk, ours
 MODEL = bytes(range(16))
 TRAINED = bytes(reversed(range(16)))
 STOP = Stop(reason="finished")
+FOUR = codec.layout_hash([("w", [4])])
 
 
 class Learner:
@@ -99,7 +100,7 @@ def subscribed(assignment: messages.Assignment, key: int = 0) -> Subscribed:
 
 def train(**more: object) -> Train:
     fields = {"round": 1, "version": 0, "chunks": 1, "model": chunk(MODEL), **more}
-    return Train(**fields)  # type: ignore[arg-type]
+    return Train(**{"layout": FOUR} | fields)  # type: ignore[arg-type]
 
 
 def accepted(assignment: messages.Assignment | None) -> Submitted:
@@ -171,6 +172,9 @@ class Large(Learner):
     model = bytes(4 * CHUNK_VALUES) + bytes([1]) * 4 * CHUNK_VALUES + bytes(4)
 
 
+LARGE = {"layout": codec.layout_hash(Large.layout), "model": None}
+
+
 def parts() -> list[messages.Chunk]:
     return [chunk(data, n, 3) for n, data in enumerate(codec.split(Large.model))]
 
@@ -182,7 +186,7 @@ def model_chunk(part: messages.Chunk) -> ModelChunk:
 def test_a_large_model_travels_chunk_by_chunk_in_turn() -> None:
     in_turn = messages.Turns(first=0.5, every=2.0)
     script = Script(
-        subscribe=[subscribed(train(chunks=3, turns=in_turn, model=None))],
+        subscribe=[subscribed(train(chunks=3, turns=in_turn, **LARGE))],
         get_model=[model_chunk(part) for part in parts()],
         submit_update=[
             Submitted(),
@@ -214,7 +218,7 @@ def test_an_update_of_one_chunk_waits_for_its_turn() -> None:
 
 def test_an_update_that_is_settled_is_not_sent_further() -> None:
     script = Script(
-        subscribe=[subscribed(train(chunks=3, model=None))],
+        subscribe=[subscribed(train(chunks=3, **LARGE))],
         get_model=[model_chunk(part) for part in parts()],
         submit_update=[accepted(STOP)],
     )
@@ -245,14 +249,47 @@ def test_a_model_that_stays_damaged_ends_the_client() -> None:
         Client(script).loop.run()
 
 
-def test_a_model_of_another_task_ends_the_client() -> None:
+def test_a_model_of_another_length_ends_the_client() -> None:
     script = Script(subscribe=[subscribed(train(model=chunk(MODEL[:8])))])
     with pytest.raises(ClientError, match="found 8 bytes, expected 16 for task 'mnist"):
         Client(script).loop.run()
 
 
+class Pair(Learner):
+    """As many values as `Learner`, in two tensors of one shape."""
+
+    layout: ClassVar[Layout] = [("a", [2]), ("b", [2])]
+
+
+@pytest.mark.parametrize("evaluates", [False, True])
+@pytest.mark.parametrize(
+    ("layout", "complaint"),
+    [
+        ([("b", [2]), ("a", [2])], r"tensor 0: found b \[2\], expected a \[2\]$"),
+        ([("a", [2])], r"tensor 1: found none, expected b \[2\]$"),
+        ([("a", [2]), ("\x1b[2J", [2])], r"tensor 1: found \\x1b\[2J \[2\], exp"),
+        (Pair.layout, "layout: found of another task, expected [0-9a-f]{16}$"),
+    ],
+)
+def test_a_model_whose_tensors_are_not_the_tasks_is_not_trained(
+    layout: Layout, complaint: str, evaluates: bool
+) -> None:
+    fields = {"layout": "of another task", "model": chunk(MODEL)}
+    evaluate = Evaluate(version=0, chunks=1, **fields)  # type: ignore[arg-type]
+    answer = ModelChunk(experiment="e", version=0, chunk=chunk(MODEL), layout=layout)
+    script = Script(
+        subscribe=[subscribed(evaluate if evaluates else train(**fields))],
+        get_model=[answer],
+    )
+    client = Client(script, Pair)
+    said = f"^version 0 is not a model of task 'mnist': {complaint}"
+    with pytest.raises(ClientError, match=said):
+        client.loop.run()
+    assert client.slots == []
+
+
 def test_an_evaluation_goes_along_with_the_next_check_in() -> None:
-    evaluate = Evaluate(version=4, chunks=1, model=chunk(MODEL))
+    evaluate = Evaluate(version=4, chunks=1, layout=FOUR, model=chunk(MODEL))
     script = Script(
         subscribe=[subscribed(evaluate)],
         check_in=[

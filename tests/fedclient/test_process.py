@@ -55,8 +55,14 @@ def subscribed(assignment: messages.Assignment, **settings: int) -> Reply:
 
 
 def train() -> messages.Train:
-    model = tasks.find("mnist").initial_model(0)
-    return messages.Train(round=1, version=0, chunks=1, model=chunk(model))
+    task = tasks.find("mnist")
+    return messages.Train(
+        round=1,
+        version=0,
+        chunks=1,
+        layout=codec.layout_hash(task.layout),
+        model=chunk(task.initial_model(0)),
+    )
 
 
 def test_a_client_trains_and_ends(server: Server, make_npz: Make) -> None:

@@ -117,6 +117,7 @@ def _training(
         round=number,
         version=number - 1,
         chunks=chunks,
+        layout=codec.layout_hash(experiment.layout or []),
         turns=in_turn,
         model=_whole_model(experiment, number - 1, services),
     )
@@ -146,6 +147,7 @@ def _evaluation(
                 return Evaluate(
                     version=each.number,
                     chunks=chunks,
+                    layout=codec.layout_hash(experiment.layout or []),
                     turns=in_turn,
                     model=_whole_model(experiment, each.number, services),
                 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
-
 from fedcore import advice, codec, initial, rules, selection, settings
 from fedcore.documents import Experiment, ExperimentState
 from fedcore.errors import ExperimentExists, InvalidSettings
@@ -100,26 +98,14 @@ def _check_same_model(stored: Experiment, wanted: Experiment) -> None:
     if stored.initial is None:
         raise ExperimentExists(f"{begun} without an initial model, asked for one")
     if stored.layout != wanted.layout:
-        raise ExperimentExists(
-            f"{begun} with a model of another layout ({_where(stored, wanted)})"
+        where = codec.layout_difference(
+            stored=stored.layout or [], asked=wanted.layout or []
         )
+        raise ExperimentExists(f"{begun} with a model of another layout ({where})")
     raise ExperimentExists(
         f"{begun} with the initial model {stored.initial}, asked for {wanted.initial} "
         "of the same layout"
     )
-
-
-def _where(stored: Experiment, wanted: Experiment) -> str:
-    """Return the first tensor that differs."""
-    pairs = zip_longest(stored.layout or [], wanted.layout or [])
-    number, (old, new) = next(
-        (number, pair) for number, pair in enumerate(pairs) if pair[0] != pair[1]
-    )
-    return f"tensor {number}: stored {_tensor(old)}, asked {_tensor(new)}"
-
-
-def _tensor(entry: tuple[str, list[int]] | None) -> str:
-    return f"{entry[0][:80]} {entry[1]}" if entry else "none"
 
 
 ACTION = Action(

@@ -34,6 +34,19 @@ def test_training_begins_with_the_model_that_the_operator_has_brought() -> None:
     assert (report["rounds"][0]["cohort"], report["rounds"][0]["updates"]) == ([], 0)
 
 
+def test_a_model_is_handed_out_with_the_hash_of_its_layout() -> None:
+    world = World()
+    world.pin(MODEL, [["b", [1]], ["a", [1]]], evaluate=True)
+    world.put(MODEL)
+    members = world.enrol_all()
+    world.advance()
+    given = [each.check_in() for each in members]
+    assert {each["kind"] for each in given} == {"train", "evaluate"}
+    (found,) = {each["layout"] for each in given}
+    assert found == codec.layout_hash([("b", [1]), ("a", [1])])
+    assert found != codec.layout_hash([("a", [1]), ("b", [1])])
+
+
 def test_version_0_is_scored_like_any_other() -> None:
     world = World()
     world.pin(MODEL, evaluate=True)
