@@ -11,7 +11,7 @@ from fedwhisk.platforms import Where
 
 if TYPE_CHECKING:
     from fedcore.messages import Report
-    from fedwhisk.clients.kubernetes import Fleet, Row
+    from fedwhisk.clients.kubernetes import Fleet, Pod
 
 app = typer.Typer(
     help="Look after the clients: on Kubernetes, or shut one out.",
@@ -37,7 +37,6 @@ def show(
     on: options.On = None,
 ) -> None:
     """Show the pods with what the experiment knows of them; without a cluster, that."""
-    from fedwhisk.clients.kubernetes import join
     from fedwhisk.errors import OperatorError
 
     report = _report(on, experiment)
@@ -53,7 +52,7 @@ def show(
             ) from error
         _print_alone(report, str(error))
     else:
-        _print(join(pods, report), report)
+        _print(pods, report)
 
 
 @app.command()
@@ -148,26 +147,13 @@ def _report(on: Where | None, experiment: str | None) -> Report | None:
         return msgspec.structs.replace(report, clients=clients)
 
 
-def _print(rows: list[Row], report: Report | None) -> None:
+def _print(pods: list[Pod], report: Report | None) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    from fedwhisk.view.clients import seen
+    from fedwhisk.view.clients import pods_table
 
-    title = f"experiment {report.experiment}: {report.state}" if report else None
-    table = Table(title=title, box=None, pad_edge=False)
-    for heading in ("pod", "state", "restarts", "client", "assignment", "seen", "s"):
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        pod, known = row.pod, row.known
-        called = seen(report, known) if report and known else ""
-        speed = f"{known.train_s:.1f}" if known and known.train_s is not None else ""
-        place = f"{known.index} ({known.rounds} rounds)" if known else ""
-        table.add_row(
-            pod.name, pod.state, str(pod.restarts), place, row.assignment, called, speed
-        )
     console = Console()
-    console.print(table)
+    console.print(pods_table(pods, report))
     if report is None:
         console.print("the experiment is not known here: --on says where it is")
 

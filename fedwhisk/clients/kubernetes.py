@@ -6,7 +6,7 @@ labels with the user's kubeconfig.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +16,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
 
-from fedcore.messages import ClientReport, Report
 from fedwhisk.errors import InputError, OperatorError
-from fedwhisk.view.clients import assignment
 
 CHART = "fl-clients"
 CONTAINER = "client"
@@ -44,15 +42,6 @@ class Pod:
     client: str
     state: str
     restarts: int
-
-
-@dataclass(frozen=True)
-class Row:
-    """A pod, and what the experiment knows of its client, if it knows it."""
-
-    pod: Pod
-    known: ClientReport | None
-    assignment: str
 
 
 class Fleet:
@@ -201,14 +190,3 @@ def _state(phase: str, container: Any) -> str:
 
 def _number(pod: str) -> int:
     return int(pod.rpartition("-")[2])
-
-
-def join(pods: Sequence[Pod], report: Report | None) -> list[Row]:
-    """Put each pod beside what the experiment knows of its client."""
-    if report is None:
-        return [Row(pod, None, "") for pod in pods]
-    known = {each.name: each for each in report.clients}
-    return [
-        Row(pod, known.get(pod.client), assignment(report, known.get(pod.client)))
-        for pod in pods
-    ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice
+from typing import Protocol
 
 import msgspec
 
@@ -11,6 +13,18 @@ from fedwhisk.experiments.federation import Federation
 
 REMEMBERED = 20
 """Rounds that are remembered: those that a view shows, and whose scores may come."""
+
+NO_COUNTS: Mapping[str, int] = {}
+
+
+class View(Protocol):
+    """Where a command shows what happens."""
+
+    def say(self, line: str) -> None:
+        """Show a line for good."""
+
+    def show(self, report: Report, faults: Mapping[str, int] = NO_COUNTS) -> None:
+        """Show how the experiment stands, and which faults were put in so far."""
 
 
 class Follower:

@@ -26,7 +26,7 @@ from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError, interrupt_on_sigterm
 from fedwhisk.experiments import pretrained
 from fedwhisk.experiments.federation import Federation, Model
-from fedwhisk.experiments.following import Follower
+from fedwhisk.experiments.following import Follower, View
 from fedwhisk.experiments.results import History, RunResult, Totals, write
 from fedwhisk.experiments.run_costs import RunCosts
 from fedwhisk.faults import NO_FAULTS, FaultRates, HostFaults
@@ -35,7 +35,6 @@ from fedwhisk.local.platform import attached, embedded
 from fedwhisk.local.platform_lease import leased, wait_for_other_runs
 from fedwhisk.local.sharing import joined_or_started
 from fedwhisk.platforms import Platform, Where, first_calls_s, remote
-from fedwhisk.view.experiment import View
 
 LOOK_S = 0.5
 """Seconds between two looks at the experiment, or more where calls are few."""

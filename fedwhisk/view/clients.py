@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from fedcore.messages import ClientReport, Part, Report
+
+if TYPE_CHECKING:
+    from fedwhisk.clients.kubernetes import Pod
 
 MOST = 20
 """Clients that a glance shows."""
@@ -62,3 +69,41 @@ def clients_table(report: Report, most: int | None = None) -> Group:
     if not left_out:
         return Group(table)
     return Group(table, Text(f"and {left_out:,} more: `fedwhisk clients list`"))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A pod, and what the experiment knows of its client, if it knows it."""
+
+    pod: Pod
+    known: ClientReport | None
+    assignment: str
+
+
+def join(pods: Sequence[Pod], report: Report | None) -> list[Row]:
+    """Put each pod beside what the experiment knows of its client."""
+    if report is None:
+        return [Row(pod, None, "") for pod in pods]
+    known = {each.name: each for each in report.clients}
+    return [
+        Row(pod, known.get(pod.client), assignment(report, known.get(pod.client)))
+        for pod in pods
+    ]
+
+
+def pods_table(pods: Sequence[Pod], report: Report | None) -> Table:
+    """Return the pods with what the experiment knows of their clients."""
+    title = f"experiment {report.experiment}: {report.state}" if report else None
+    table = Table(title=title, box=None, pad_edge=False)
+    for heading in ("pod", "state", "restarts", "client", "assignment", "seen", "s"):
+        table.add_column(heading, overflow="fold")
+    for row in join(pods, report):
+        pod, known = row.pod, row.known
+        called = seen(report, known) if report and known else ""
+        speed = f"{known.train_s:.1f}" if known and known.train_s is not None else ""
+        client = f"{known.index} ({known.rounds} rounds)" if known else ""
+        restarts = str(pod.restarts)
+        table.add_row(
+            pod.name, pod.state, restarts, client, row.assignment, called, speed
+        )
+    return table

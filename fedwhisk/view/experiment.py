@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,6 +16,7 @@ from rich.text import Text
 from fedcore import weights
 from fedcore.messages import Listing, LiveReport, Report, RoundReport
 from fedcore.settings import ExperimentSettings
+from fedwhisk.experiments.following import NO_COUNTS
 from fedwhisk.view.clients import age
 
 if TYPE_CHECKING:
@@ -23,21 +24,6 @@ if TYPE_CHECKING:
 
 RECENT = 8
 """Rounds that the live view lists."""
-
-NO_COUNTS: Mapping[str, int] = {}
-
-
-class View(Protocol):
-    """Where a command shows what happens."""
-
-    def say(self, line: str) -> None:
-        """Show a line for good."""
-
-    def show(self, report: Report, faults: Mapping[str, int] = NO_COUNTS) -> None:
-        """Show how the experiment stands, and which faults were put in so far."""
-
-    def summary(self, outcome: RunResult) -> None:
-        """Show the end of a run."""
 
 
 class PlainView:
@@ -61,7 +47,7 @@ class PlainView:
         self._seen = set(lines)
 
     def summary(self, outcome: RunResult) -> None:
-        """See `View`."""
+        """Show the end of a run."""
         show_summary(self._console, outcome)
 
 
@@ -81,14 +67,14 @@ class LiveView:
         self._live.update(picture(report, faults))
 
     def summary(self, outcome: RunResult) -> None:
-        """See `View`."""
+        """Show the end of a run."""
         show_summary(self._console, outcome)
 
 
 @contextmanager
 def chosen_view(
     name: str, settings: ExperimentSettings, *, quiet: bool = False
-) -> Iterator[View]:
+) -> Iterator[PlainView | LiveView]:
     """Yield the view that fits: live on a terminal; on standard error if `quiet`."""
     console = Console(stderr=quiet)
     head = (

@@ -22,8 +22,9 @@ from kubernetes.client import (
 
 from fedcore.messages import Counts, LiveReport, Part, Report
 from fedcore.settings import ExperimentSettings
-from fedwhisk.clients.kubernetes import Fleet, Pod, connect, join
+from fedwhisk.clients.kubernetes import Fleet, Pod, connect
 from fedwhisk.errors import OperatorError
+from fedwhisk.view.clients import join
 from tests.fedwhisk.reports import member
 
 PODS = [Pod(f"fl-clients-{n}", f"fed/fl-clients-{n}", "ready", 0) for n in range(5)]
