@@ -48,6 +48,9 @@ deploy-aws: install  ## build, push and deploy to the AWS of .env with docker an
 undeploy-aws: install  ## remove the stack that deploy-aws has made
 	@$(RUN) fedwhisk undeploy --on aws
 
+manifests: install  ## write the manifests and AWS's routes from the list of actions
+	@$(RUN) python -m actions.manifests
+
 lint: install  ## formatting, lint, layers, types
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
@@ -100,4 +103,4 @@ audit: .cache/tools/pip-audit  ## known vulnerabilities of what uv.lock pins (as
 clean:  ## remove what was built and the embedded platform's state
 	rm -rf build .fedwhisk runs .mypy_cache .pytest_cache .ruff_cache
 
-.PHONY: help install run soak actions deploy undeploy function deploy-aws undeploy-aws lint check test simulation test-cluster conformance bench bench-stock fuzz audit clean
+.PHONY: help install run soak actions manifests deploy undeploy function deploy-aws undeploy-aws lint check test simulation test-cluster conformance bench bench-stock fuzz audit clean

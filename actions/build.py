@@ -23,13 +23,14 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from fedcore.adapters import routes
+
 ACTIONS = Path(__file__).resolve().parent
 PROJECT = ACTIONS.parent
 BUILD = PROJECT / "build" / "actions"
 FUNCTION = PROJECT / "build" / "aws"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
-NEEDS_NUMPY = frozenset({"fedavg"})
 NOT_SHIPPED = frozenset(
     {"bin", "f2py", "gridfs", "include", "tests", "_pyinstaller"}
     | {"RECORD", "INSTALLER", "REQUESTED", ".lock"}
@@ -89,8 +90,8 @@ def build(
             False: _write_base(light.with_suffix(".zip"), light),
             True: _write_base(heavy.with_suffix(".zip"), light, heavy),
         }
-        for action in action_names():
-            _write_zip(folder, action, bases[action in NEEDS_NUMPY])
+        for action in routes.ACTIONS.values():
+            _write_zip(folder, action.name, bases[action.needs_numpy])
         _remove_others(folder)
     stamp.write_text(wanted)
     return folder
@@ -135,11 +136,6 @@ def _lay_out(target: Target, folder: Path) -> None:
 def build_id() -> str:
     """Name the sources and the locked wheels, whatever they are built for."""
     return _digest(b"").hexdigest()[:12]
-
-
-def action_names() -> list[str]:
-    """Return the actions' names: every folder with a `__main__.py`."""
-    return sorted(main.parent.name for main in ACTIONS.glob("*/__main__.py"))
 
 
 @contextmanager
@@ -260,7 +256,7 @@ def _shipped(folder: Path) -> Iterator[Path]:
 def _remove_others(folder: Path) -> None:
     """Remove the zips of actions that are no more."""
     for zipped in folder.glob("*.zip"):
-        if zipped.stem not in action_names():
+        if zipped.stem not in routes.ACTIONS:
             zipped.unlink()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from fedclient.api import our_error
 from fedclient.transport import Message, NoAnswer, Transport
-from fedcore.adapters.routes import Route
+from fedcore.adapters.routes import ActionSpec
 from fedcore.adapters.serving import JSON
 
 DEPLOY = "`make deploy` (on AWS `make deploy-aws`)"
@@ -55,13 +55,13 @@ class ProbeAnswer:
         return self.error.code if self.error else ""
 
 
-def probe(transport: Transport, route: Route) -> ProbeAnswer:
+def probe(transport: Transport, route: ActionSpec) -> ProbeAnswer:
     """Call an action as nobody, with a field that no action has: it must refuse."""
     if route.method == "GET":
-        return ask(transport, Message(route.action, "GET", query={"probe": "true"}))
+        return ask(transport, Message(route.name, "GET", query={"probe": "true"}))
     headers = {"content-type": JSON}
     body = b'{"probe": true}'
-    return ask(transport, Message(route.action, "POST", body=body, headers=headers))
+    return ask(transport, Message(route.name, "POST", body=body, headers=headers))
 
 
 def ask(transport: Transport, message: Message) -> ProbeAnswer:

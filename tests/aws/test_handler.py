@@ -87,7 +87,7 @@ def test_no_request_over_a_gateway_breaks_the_function(
     event_of, route, token, body, encoded
 ) -> None:
     headers = {"content-type": "application/json", "x-fed-token": token}
-    event = event_of(route.method, f"/{route.action}", None, headers, body, encoded)
+    event = event_of(route.method, f"/{route.name}", None, headers, body, encoded)
     answer = handler(event, None)
     assert answer["statusCode"] in (200, 400, 401, 403, 404, 409, 422)
     json.loads(answer["body"])

@@ -1,7 +1,7 @@
 """The actions and their fields, as the handlers declare them: nothing is listed here.
 
-A new action is a folder with a `__main__.py` and a module with an `ACTION`; a new
-field stands in its request. Both are tested from then on.
+A new action has a line in `routes`, a folder with a `__main__.py` and a module with an
+`ACTION`; a new field is in its request. Both are tested from then on.
 """
 
 from __future__ import annotations

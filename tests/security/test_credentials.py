@@ -7,12 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-import yaml
 
-from actions.build import action_names
 from fedcore import tokens
+from fedcore.adapters import routes
 from fedcore.handlers.action import Role
-from fedwhisk.deploy.manifest import API_MANIFEST, MANIFEST
 from tests.fedcore.world import SECRET
 from tests.security.declared import ACTIONS, entry, request
 from tests.security.deployed import BOUND, Deployed
@@ -70,17 +68,13 @@ def deployed(monkeypatch) -> Deployed:
 
 
 def test_every_action_is_declared_once_and_has_its_folder() -> None:
-    assert sorted(ACTIONS) == action_names()
+    assert set(ACTIONS) == set(routes.ACTIONS)
     assert all(action.allowed for action in ACTIONS.values())
 
 
 def test_what_the_owner_alone_may_call_is_not_on_the_web() -> None:
-    for path in (MANIFEST, API_MANIFEST):
-        package = yaml.safe_load(path.read_text())["packages"]["fedwhisk"]
-        on_web = {name for name, each in package["actions"].items() if each.get("web")}
-        for name, action in ACTIONS.items():
-            assert (name in on_web) <= (action.allowed != {Role.OWNER}), name
-        assert set(package["actions"]) == set(ACTIONS)
+    for name, action in ACTIONS.items():
+        assert (name in routes.ROUTES) <= (action.allowed != {Role.OWNER}), name
 
 
 @pytest.mark.parametrize("action", ACTIONS)

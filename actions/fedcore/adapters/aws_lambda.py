@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from fedcore.adapters import aws_events, deployment, routes, serving
-from fedcore.adapters.routes import Route
+from fedcore.adapters.routes import ActionSpec
 from fedcore.adapters.serving import Call, Outcome
 from fedcore.errors import InvalidRequest
 from fedcore.handlers.action import Action, Credentials
@@ -25,7 +25,7 @@ CALLS_PER_MINUTE = 6000
 """Where nothing is said: AWS counts calls at once, not calls a minute."""
 
 
-Run = Callable[[Route, Call], msgspec.Struct]
+Run = Callable[[ActionSpec, Call], msgspec.Struct]
 """Runs a route's steps on this deployment."""
 
 
@@ -46,7 +46,7 @@ def _answer_web(event: Mapping[str, Any], run: Run) -> dict[str, Any]:
     if route is None:
         # What the gateway itself says of a route that it does not know.
         return _http(404, {"content-type": serving.JSON}, '{"message":"Not Found"}')
-    outcome = serving.attempt(route.action, lambda: run(route, request.call()))
+    outcome = serving.attempt(route.name, lambda: run(route, request.call()))
     body = outcome.body
     text = body if isinstance(body, str) else msgspec.json.encode(body).decode()
     return _http(outcome.status, outcome.headers, text)
@@ -82,7 +82,7 @@ def _plain(outcome: Outcome) -> dict[str, Any]:
     return {"html": body} if isinstance(body, str) else body
 
 
-def _run(context: Any, route: Route, call: Call) -> msgspec.Struct:
+def _run(context: Any, route: ActionSpec, call: Call) -> msgspec.Struct:
     settings = deployment.read(os.environ, calls_per_minute=CALLS_PER_MINUTE)
     services = deployment.services(settings)
     remaining_ms = getattr(context, "get_remaining_time_in_millis", None)
@@ -91,7 +91,7 @@ def _run(context: Any, route: Route, call: Call) -> msgspec.Struct:
     return run_steps(route, call, services)
 
 
-def run_steps(route: Route, call: Call, services: Services) -> msgspec.Struct:
+def run_steps(route: ActionSpec, call: Call, services: Services) -> msgspec.Struct:
     """Run a route's steps one after the other; only the first knows the caller.
 
     Raises:

@@ -22,14 +22,14 @@ class Misconfigured(FedError):
     code, status = "misconfigured", 500
 
 
-class Deployment(msgspec.Struct, frozen=True):
-    """The parameters that the manifest binds; no request field shares their names."""
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """The parameters that every platform binds; no request field has such a name."""
 
     MONGODB_URL: str
-    FED_SECRET: str
-    CALLS_PER_MINUTE: str
-    FED_SECRET_PREVIOUS: str = ""
     MONGODB_DATABASE: str = "fedwhisk"
+    FED_SECRET: str
+    FED_SECRET_PREVIOUS: str = ""
+    CALLS_PER_MINUTE: str
 
 
 BOUND = Deployment.__struct_fields__
