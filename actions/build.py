@@ -2,7 +2,7 @@
 
 A zip holds its action's `__main__.py`, `fedcore` and the wheels that the action needs,
 unpacked, so that a stock Python runtime runs it. Wheels come from `uv.lock` for the
-target's Python and platform, whatever machine builds. Equal sources give equal bytes.
+target's Python and platform, on any building machine. Equal sources give equal bytes.
 
 With `--function` it makes one folder of the same parts instead, for AWS Lambda.
 """
@@ -72,10 +72,10 @@ def build(
 
     Args:
         target_name: one of `TARGETS`.
-        on_work: is called if there is something to do, before it is done.
+        on_work: is called before any work; not at all if the zips are up to date.
 
     Raises:
-        BuildError: uv is missing, or the wheels cannot be had.
+        BuildError: uv is missing, or failed to get the wheels.
     """
     target = TARGETS[target_name]
     folder = BUILD / target_name
@@ -121,7 +121,7 @@ def build_function(target_name: str = "3.11") -> Path:
 
 
 def _lay_out(target: Target, folder: Path) -> None:
-    """Fill a folder anew, for every user to read: Lambda's is not the owner."""
+    """Fill an emptied folder. Every user may read it: Lambda's is not its owner."""
     shutil.rmtree(folder, ignore_errors=True)
     with _unpacked(target) as parts:
         for part in parts:
@@ -134,13 +134,13 @@ def _lay_out(target: Target, folder: Path) -> None:
 
 
 def build_id() -> str:
-    """Name the sources and the locked wheels, whatever they are built for."""
+    """Return a name of the sources and the locked wheels, the same for every target."""
     return _digest(b"").hexdigest()[:12]
 
 
 @contextmanager
 def _unpacked(target: Target) -> Iterator[tuple[Path, Path]]:
-    """Yield what every action needs, and what the aggregation needs besides."""
+    """Yield what every action needs, and what the aggregation needs in addition."""
     with tempfile.TemporaryDirectory(prefix="fedwhisk-build-") as scratch:
         light = _wheels(target, Path(scratch) / "light", "actions")
         no_caches = shutil.ignore_patterns("__pycache__")
@@ -197,9 +197,9 @@ def _uv(*arguments: str) -> None:
 def _compile(target: Target, *folders: Path) -> None:
     """Add bytecode, which saves a cold start the compilation.
 
-    It must be made by the runtime's own version of Python, and it is never checked
-    against its source, so that times in the zip do not matter. Where that version is
-    not at hand, zips go without: they work the same, a cold start is slower.
+    The runtime's own version of Python must make it. It is never checked against its
+    source, so that times in the zip do not matter. Where that version is not installed,
+    the zips have none: they work the same, but a cold start is slower.
     """
     python = sys.executable if target.python == HERE else _other_python(target.python)
     if python is None:
@@ -216,7 +216,7 @@ def _other_python(version: str) -> str | None:
 
 
 def _write_base(path: Path, *parts: Path) -> Path:
-    """Write what several actions have in common, once: compressing is the work."""
+    """Write the part that several actions share, once: compressing takes the time."""
     entries = {
         file.relative_to(part): file for part in parts for file in _shipped(part)
     }
@@ -254,7 +254,7 @@ def _shipped(folder: Path) -> Iterator[Path]:
 
 
 def _remove_others(folder: Path) -> None:
-    """Remove the zips of actions that are no more."""
+    """Remove the zips of actions that no longer exist."""
     for zipped in folder.glob("*.zip"):
         if zipped.stem not in routes.ACTIONS:
             zipped.unlink()
