@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,22 +18,39 @@ Resume = Annotated[
 Name = Annotated[str, typer.Argument(help="The experiment's name.")]
 
 
-@options.takes_settings
 def start(
+    context: typer.Context,
     *,
-    flags: Mapping[str, object],
     experiment: options.Experiment = None,
     config: options.Config = None,
     model: options.Model = None,
     resume: Resume = False,
     on: options.On = None,
+    set_: options.Set = None,
+    task: options.Task = None,
+    clients: options.Clients = None,
+    per_round: options.PerRound = None,
+    rounds: options.Rounds = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    lr: options.Lr = None,
+    momentum: options.Momentum = None,
+    proximal_mu: options.ProximalMu = None,
+    seed: options.Seed = None,
+    partition: options.Partition = None,
+    strategy: options.Strategy = None,
+    max_weight: options.MaxWeight = None,
+    deadline_s: options.Deadline = None,
 ) -> None:
     """Store an experiment, so that clients can enrol; twice is once."""
     import msgspec
 
-    name, settings = options.experiment(config, experiment, flags)
+    from fedwhisk.experiments import chosen_settings
     from fedwhisk.experiments.federation import operating
 
+    name, settings = chosen_settings.experiment(
+        config, experiment, options.everyday(context), set_ or ()
+    )
     begins_with = _read(model, settings.task) if model else None
     with operating(on, new=True) as operator:
         raw = msgspec.to_builtins(settings)

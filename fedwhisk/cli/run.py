@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedwhisk.cli import options
 from fedwhisk.errors import INTERRUPTED
 from fedwhisk.platforms import PORT
+
+if TYPE_CHECKING:
+    from fedwhisk.config import Settings
+    from fedwhisk.experiments.runner import RunOptions
 
 STARTED = time.monotonic()
 Out = Annotated[
@@ -43,10 +46,9 @@ Port = Annotated[
 ]
 
 
-@options.takes_settings
 def run(
+    context: typer.Context,
     *,
-    flags: Mapping[str, object],
     experiment: options.Experiment = None,
     config: options.Config = None,
     model: options.Model = None,
@@ -57,30 +59,60 @@ def run(
     fresh: Fresh = False,
     on: options.On = None,
     json: options.Json = False,
+    set_: options.Set = None,
+    task: options.Task = None,
+    clients: options.Clients = None,
+    per_round: options.PerRound = None,
+    rounds: options.Rounds = None,
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    lr: options.Lr = None,
+    momentum: options.Momentum = None,
+    proximal_mu: options.ProximalMu = None,
+    seed: options.Seed = None,
+    partition: options.Partition = None,
+    strategy: options.Strategy = None,
+    max_weight: options.MaxWeight = None,
+    deadline_s: options.Deadline = None,
 ) -> None:
     """Train an experiment to its end; run again, it goes on where it was."""
-    name, settings = options.experiment(config, experiment, flags)
-    disturbed = options.chaos(config, chaos)
     from fedwhisk import config as deployment
-    from fedwhisk.experiments.runner import Runner, RunOptions
+    from fedwhisk.experiments import chosen_settings
+    from fedwhisk.experiments.runner import RunOptions
     from fedwhisk.reach import chosen
+
+    name, settings = chosen_settings.experiment(
+        config, experiment, options.everyday(context), set_ or ()
+    )
+    deployed = deployment.load()
+    wanted = RunOptions(
+        name=name,
+        settings=settings,
+        out=out or deployment.results_folder(deployed),
+        at_once=max_training or os.cpu_count() or 1,
+        port=port,
+        on=chosen(deployed, on),
+        faults=chosen_settings.faults(config, chaos),
+        fresh=fresh,
+        model=model,
+    )
+    _train(wanted, deployed, quiet=json)
+
+
+def _train(wanted: RunOptions, deployed: Settings, *, quiet: bool) -> None:
+    """Train and show how it goes; if quiet, end with one JSON object."""
+    from fedwhisk.experiments.runner import Runner
     from fedwhisk.view.experiment import chosen_view
 
-    at_once = max_training or os.cpu_count() or 1
-    deployed = deployment.load()
-    folder, where = out or deployment.results_folder(deployed), chosen(deployed, on)
-    wanted = RunOptions(
-        name, settings, folder, at_once, port, where, disturbed, fresh, model
-    )
-    with chosen_view(name, settings, quiet=json) as view:
+    with chosen_view(wanted.name, wanted.settings, quiet=quiet) as view:
         runner = Runner(wanted, deployed, view, STARTED)
         try:
-            outcome = runner.run()
+            result = runner.run()
         except KeyboardInterrupt:
             view.say(f"interrupted: the same command goes on with {runner.name}")
             raise SystemExit(INTERRUPTED) from None
-    view.summary(outcome)
-    if json:
-        sys.stdout.write(outcome.to_json() + "\n")
-    if outcome.state != "finished":
+    view.summary(result)
+    if quiet:
+        sys.stdout.write(result.to_json() + "\n")
+    if result.state != "finished":
         raise SystemExit(1)

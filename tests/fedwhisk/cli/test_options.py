@@ -1,12 +1,15 @@
+import json
 import subprocess
 import sys
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from fedcore.settings import ExperimentSettings, default_name
 from fedwhisk.cli import app, options
 from fedwhisk.errors import InputError
+from fedwhisk.experiments import chosen_settings
 from fedwhisk.faults import FaultRates
 
 COMMANDS = ["run", "up", "start", "stop", "status", "watch", "client", "export"]
@@ -21,31 +24,76 @@ def written(tmp_path, text):
 
 def test_nothing_said_is_the_standard_experiment() -> None:
     standard = ExperimentSettings()
-    assert options.experiment(None, None, {}) == (default_name(standard), standard)
+    assert chosen_settings.experiment(None, None, {}) == (
+        default_name(standard),
+        standard,
+    )
 
 
 def test_options_override_the_file(tmp_path) -> None:
     path = written(tmp_path, "rounds: 3\nlr: 0.1\n")
-    _, settings = options.experiment(path, None, {"rounds": 5, "lr": None})
+    _, settings = chosen_settings.experiment(path, None, {"rounds": 5, "lr": None})
     assert (settings.rounds, settings.lr) == (5, 0.1)
 
 
 def test_the_file_may_name_the_experiment_and_an_option_wins(tmp_path) -> None:
     path = written(tmp_path, "experiment: from-file\n")
-    assert options.experiment(path, None, {})[0] == "from-file"
-    assert options.experiment(path, "said", {})[0] == "said"
+    assert chosen_settings.experiment(path, None, {})[0] == "from-file"
+    assert chosen_settings.experiment(path, "said", {})[0] == "said"
 
 
 def test_what_a_task_wants_to_be_told_stands_in_the_file(tmp_path) -> None:
     path = written(tmp_path, "task_options: {width: 32, rate: 1e-3, warm: true, by: x}")
-    _, settings = options.experiment(path, None, {})
+    _, settings = chosen_settings.experiment(path, None, {})
     told = {"width": 32, "rate": 0.001, "warm": True, "by": "x"}
     assert settings.task_options == told
 
 
+def test_assignments_reach_every_setting_and_override_the_file(tmp_path) -> None:
+    path = written(tmp_path, "lr: 0.1\ntask_options: {width: 32, warm: true}\n")
+    said = ["lr=1e-2", "quorum=0.5", "enrolment=named", "task_options.width=8"]
+    _, settings = chosen_settings.experiment(path, None, {"rounds": 5}, said)
+    assert (settings.lr, settings.quorum, settings.enrolment) == (0.01, 0.5, "named")
+    assert settings.task_options == {"width": 8, "warm": True}
+    every = msgspec.to_builtins(ExperimentSettings())
+    usual = [f"{name}={json.dumps(value)}" for name, value in every.items()]
+    assert chosen_settings.experiment(None, None, {}, usual)[1] == ExperimentSettings()
+
+
+@pytest.mark.parametrize(
+    ("assignment", "complaint"),
+    [
+        ("lr", "--set: found 'lr', expected KEY=VALUE"),
+        ("=1", "--set: found '=1', expected KEY=VALUE"),
+        ("ruonds=3", "ruonds"),
+        ("lr=fast", r"settings: Expected `float`, got `str` - at `\$\.lr`"),
+        ("lr=", r"settings: Expected `float`, got `null` - at `\$\.lr`"),
+        ("lr=-1", r"settings\.lr: found -1"),
+        ("lr=[", "--set lr: not YAML"),
+        ("rounds=3", "--set rounds: an option of its own says it already"),
+        ("experiment=e", "unknown field `experiment`"),
+        ("lr.x=1", r"settings: Expected `float`, got `object` - at `\$\.lr`"),
+    ],
+)
+def test_a_wrong_assignment_is_refused(assignment, complaint) -> None:
+    with pytest.raises(InputError, match=complaint):
+        chosen_settings.experiment(None, None, {"rounds": 5}, [assignment])
+
+
+@pytest.mark.parametrize("command", ["run", "start"])
+def test_commands_take_assignments_and_name_what_is_wrong(command) -> None:
+    done = CliRunner().invoke(app, [command, "--set", "lr=0.1", "--set", "quorum=2"])
+    assert isinstance(done.exception, InputError)
+    assert "settings.quorum: found 2" in str(done.exception)
+
+
+def test_everyday_settings_are_settings() -> None:
+    assert set(options.EVERYDAY) <= set(ExperimentSettings.__struct_fields__)
+
+
 def test_an_empty_file_changes_nothing(tmp_path) -> None:
     path = written(tmp_path, "# nothing yet\n")
-    assert options.experiment(path, None, {})[1] == ExperimentSettings()
+    assert chosen_settings.experiment(path, None, {})[1] == ExperimentSettings()
 
 
 @pytest.mark.parametrize(
@@ -65,13 +113,13 @@ def test_an_empty_file_changes_nothing(tmp_path) -> None:
 )
 def test_a_wrong_file_is_refused_with_its_name(tmp_path, text, complaint) -> None:
     with pytest.raises(InputError, match=complaint) as refused:
-        options.experiment(written(tmp_path, text), None, {})
+        chosen_settings.experiment(written(tmp_path, text), None, {})
     assert str(refused.value).startswith(str(tmp_path))
 
 
 def test_a_missing_file_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match=r"gone\.yaml: cannot be read"):
-        options.experiment(tmp_path / "gone.yaml", None, {})
+        chosen_settings.experiment(tmp_path / "gone.yaml", None, {})
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -99,13 +147,13 @@ def test_help_needs_neither_torch_nor_a_database_driver() -> None:
 
 def test_chaos_is_read_from_the_file_and_an_option_wins(tmp_path) -> None:
     path = written(tmp_path, "rounds: 3\nchaos: {drop: 0.1, seed: 4}\n")
-    assert options.chaos(path, None) == FaultRates(drop=0.1, seed=4)
-    assert options.chaos(path, "crash=0.5") == FaultRates(crash=0.5)
-    assert options.chaos(None, None).are_zero
+    assert chosen_settings.faults(path, None) == FaultRates(drop=0.1, seed=4)
+    assert chosen_settings.faults(path, "crash=0.5") == FaultRates(crash=0.5)
+    assert chosen_settings.faults(None, None).are_zero
     # The experiment itself is the same with and without.
-    assert options.experiment(path, None, {})[1] == ExperimentSettings(rounds=3)
+    assert chosen_settings.experiment(path, None, {})[1] == ExperimentSettings(rounds=3)
 
 
 def test_chaos_that_is_neither_text_nor_mapping_is_refused(tmp_path) -> None:
     with pytest.raises(InputError, match="chaos: found 3, expected NAME=RATE"):
-        options.chaos(written(tmp_path, "chaos: 3\n"), None)
+        chosen_settings.faults(written(tmp_path, "chaos: 3\n"), None)

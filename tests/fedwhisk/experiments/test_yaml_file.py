@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from fedwhisk.cli import options, yaml_file
+from fedwhisk.experiments import chosen_settings, yaml_file
 
 
 @pytest.mark.parametrize(
@@ -40,5 +40,5 @@ def test_no_object_is_made_of_what_a_file_says() -> None:
 def test_a_file_of_settings_may_say_its_learning_rate_so(tmp_path) -> None:
     path = tmp_path / "experiment.yaml"
     path.write_text("lr: 1e-2\nmax_norm: 1e3\n")
-    _, settings = options.experiment(path, None, {})
+    _, settings = chosen_settings.experiment(path, None, {})
     assert (settings.lr, settings.max_norm) == (0.01, 1000.0)
