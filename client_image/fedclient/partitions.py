@@ -10,7 +10,6 @@ the client runs.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +18,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fedclient import streams
+from fedclient import imports, streams
 from fedclient.data import DataError
+from fedclient.imports import CannotImport
 
 Labels = NDArray[np.uint8]
 Numbers = NDArray[np.int64]
@@ -125,8 +125,8 @@ def find(name: str) -> Partition:
                 return partial(dirichlet, alpha=float(argument))
             case "shards":
                 return partial(shards, each=int(argument))
-        return cast(Partition, getattr(importlib.import_module(kind), argument))
-    except (ImportError, AttributeError, ValueError, SystemExit) as error:
+        return cast(Partition, imports.attribute(kind, argument))
+    except (CannotImport, ValueError) as error:
         raise DataError(
             f"partition {name!r}: {error}; expected equal, own, dirichlet:ALPHA, "
             "shards:N or module:function"

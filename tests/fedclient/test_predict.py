@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fedclient import data, partitions, pictures, predict, tasks, weights
-from fedclient.data import DataError
+from fedclient import data, pictures, predict, tasks, weights
 from fedclient.pictures import PictureError
 from fedclient.predict import TaskError
-from fedclient.tasks import Prediction, UnknownTask, Work
+from fedclient.tasks import Prediction, Work
 from fedclient.weights import ModelError
 from fedcore.settings import ExperimentSettings
 
@@ -133,14 +132,6 @@ def test_a_file_does_not_choose_a_module(
     assert predict.load(path, "own_tasks:COUNTS").name == "own_tasks:COUNTS"
 
 
-@pytest.mark.usefixtures("own_tasks")
-def test_a_program_in_place_of_a_task_ends_nobody(model: Path) -> None:
-    with pytest.raises(UnknownTask, match="importing exits ended with SystemExit"):
-        predict.load(model, "exits:TASK")
-    with pytest.raises(DataError, match=r"exits:cut.: .*expected equal"):
-        partitions.find("exits:cut")
-
-
 OWN_TASKS = """
 import numpy as np
 from fedclient.tasks import Prediction, mnist
@@ -160,7 +151,6 @@ SHAPELESS = object()
 @pytest.fixture
 def own_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own_tasks.py").write_text(OWN_TASKS)
-    (tmp_path / "broken_task.py").write_text("1 / 0\n")
     (tmp_path / "exits.py").write_text("raise SystemExit(2)\n")
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -172,7 +162,6 @@ def own_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("own_tasks:RAISES", "no prediction for a.png: IndexError: list index out of"),
         ("own_tasks:MUMBLES", "no prediction for a.png: AttributeError: 'str' object"),
         ("own_tasks:SHAPELESS", "not usable: AttributeError: 'object' object has no"),
-        ("broken_task:TASK", "not usable: ZeroDivisionError: division by zero"),
     ],
 )
 def test_what_ones_own_task_does_wrong_is_one_sentence(

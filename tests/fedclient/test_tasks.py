@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fedclient import tasks, training, weights
+from fedclient import partitions, tasks, training, weights
+from fedclient.data import DataError
 from fedclient.tasks import Place, UnknownTask
 from fedclient.tasks.images import ImageTask
 from fedcore import codec
@@ -128,6 +129,35 @@ def test_a_task_of_ones_own_is_found_by_its_path(
     assert tasks.find("my_task:TASK") == "anything"
     with pytest.raises(UnknownTask, match="my_task:OTHER"):
         tasks.find("my_task:OTHER")
+
+
+@pytest.mark.parametrize(
+    "raised", ["SystemExit(2)", "GeneratorExit()", "RuntimeError('no GPU')"]
+)
+@pytest.mark.parametrize(
+    ("find", "error"), [(tasks.find, UnknownTask), (partitions.find, DataError)]
+)
+def test_a_module_whose_import_fails_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    find: Callable[[str], object],
+    error: type[Exception],
+    raised: str,
+) -> None:
+    (tmp_path / "fails.py").write_text(f"raise {raised}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    kind, _, _ = raised.partition("(")
+    with pytest.raises(error, match=f"'fails:IT': importing fails ended with {kind}"):
+        find("fails:IT")
+
+
+def test_the_import_of_a_module_can_be_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow.py").write_text("raise KeyboardInterrupt\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        tasks.find("slow:TASK")
 
 
 @pytest.mark.parametrize("name", ["mnits", "no_such_module:TASK", ":TASK", "m:"])

@@ -10,12 +10,13 @@ your own. That module must be installed where the client runs: nothing is fetche
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from fedclient import imports
+from fedclient.imports import CannotImport
 from fedcore.codec import Layout
 from fedcore.settings import ExperimentSettings
 
@@ -136,12 +137,8 @@ def find(name: str) -> Task:
             "module:attribute for a task of your own"
         )
     try:
-        return cast(Task, getattr(importlib.import_module(module), attribute))
-    except (ImportError, AttributeError) as error:
-        raise UnknownTask(f"task {name!r}: {error}") from error
-    except SystemExit as error:
-        # A program, such as `venv.__main__`, which its import runs.
+        return cast(Task, imports.attribute(module, attribute))
+    except CannotImport as error:
         raise UnknownTask(
-            f"task {name!r}: importing {module} ended with SystemExit "
-            f"({error.code}), expected a module with a task"
+            f"task {name!r}: {error}, expected a module with a task"
         ) from error
