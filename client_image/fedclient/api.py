@@ -20,8 +20,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from fedclient.printable import printable
+from fedclient.printable import all_printable, printable
 from fedclient.transport import Message, NoAnswer, Reply, Transport
+from fedcore.messages import ModelChunk
 
 log = logging.getLogger(__name__)
 
@@ -231,8 +232,10 @@ def _message(action: str, request: msgspec.Struct, token: str | None) -> Message
 
 
 def _read(action: str, reply: Reply, answer_type: type[Wire]) -> Wire:
-    """Return the answer, or raise what the reply means."""
+    """Return the answer, its texts printable, or raise what the reply means."""
     content = _json_object(reply.body)
+    if answer_type is not ModelChunk:
+        content = all_printable(content)  # a tensor's name must stay as it is
     if reply.status in (200, 201) and content is not None and "error" not in content:
         try:
             return msgspec.convert(content, answer_type)

@@ -13,6 +13,8 @@ CONTROLS = re.compile(
 
 def printable(text: str) -> str:
     """Return a text in one line, with escapes in the place of control characters."""
+    if text.isascii() and text.isprintable():
+        return text  # a model's base64 among them: a hundred times as fast
     return CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

@@ -12,7 +12,6 @@ import msgspec
 
 from fedclient.api import Actions, Refused, Unreachable, Wire
 from fedclient.connect import connect
-from fedclient.printable import all_printable
 from fedcore import codec, messages, tokens
 from fedcore.codec import Layout
 from fedcore.messages import ClientReport, Report, RoundReport
@@ -209,16 +208,11 @@ class Federation:
         self, action: str, request: msgspec.Struct, answer_type: type[Wire]
     ) -> Wire:
         try:
-            answer = self._actions.call(action, request, answer_type, token=self._token)
+            return self._actions.call(action, request, answer_type, token=self._token)
         except Refused as error:
             raise OperatorError(error.message) from error
         except Unreachable as error:
             raise OperatorError(f"{self.base_url}: {error}") from error
-        if isinstance(answer, messages.ModelChunk):
-            return answer
-        # Names are shown on terminals, and a database may hold any.
-        plain = all_printable(msgspec.to_builtins(answer))
-        return msgspec.convert(plain, answer_type)
 
 
 @contextmanager

@@ -117,6 +117,18 @@ def test_a_client_subscribes_and_stops_when_told() -> None:
     assert client.enrolled == [True]
 
 
+def test_what_a_server_says_is_logged_without_control_characters(caplog) -> None:
+    script = Script(
+        subscribe=[subscribed(train())],
+        submit_update=[Submitted(accepted=False, reason="late\x1b[2J")],
+        check_in=[CheckedIn(assignment=Stop(reason="over\nand\x9bout"))],
+    )
+    caplog.set_level("INFO")
+    assert Client(script).loop.run() == "over\\nand\\x9bout"
+    assert all(line.isprintable() for line in caplog.messages)
+    assert any("late\\x1b[2J" in line for line in caplog.messages)
+
+
 def test_wait_sleeps_and_checks_in() -> None:
     waits = [CheckedIn(assignment=Wait(retry_after=7.5)), CheckedIn(assignment=STOP)]
     script = Script(subscribe=[subscribed(Wait(retry_after=2.0))], check_in=waits)
