@@ -92,19 +92,40 @@ def test_no_answer_takes_more_memory_than_an_action_may_send(
     assert peak < 5 * LARGEST_ANSWER  # the server's own megabytes are among them
 
 
-def test_an_answer_that_trickles_has_an_end(dishonest) -> None:
+@pytest.mark.parametrize(
+    "head", [HEAD + b"Content-Length: 100000\r\n\r\n", HEAD + b"X-Slow: "]
+)
+def test_an_answer_that_trickles_has_an_end(dishonest, head) -> None:
     ended = threading.Event()
 
     def trickle(caller: socket.socket) -> None:
-        caller.sendall(HEAD + b"Content-Length: 100000\r\n\r\n")
+        caller.sendall(head)
         while not ended.is_set():
             caller.sendall(b" ")
             time.sleep(0.02)
 
-    transport = HttpTransport(dishonest(trickle), timeout=(5.0, 60.0), body_s=0.1)
-    with pytest.raises(NoAnswer, match=r"bytes after 0\.1 s, expected all"):
+    transport = HttpTransport(dishonest(trickle), timeout=(5.0, 60.0), answer_s=0.1)
+    with pytest.raises(NoAnswer, match=r"^no whole answer within 0\.1 s$"):
         transport.send(ASK)
     ended.set()
+
+
+def test_a_server_that_says_nothing_is_given_up_before_the_deadline(dishonest) -> None:
+    ended = threading.Event()
+    url = dishonest(lambda caller: ended.wait(60) and None)
+    transport = HttpTransport(url, timeout=(5.0, 0.05), answer_s=60.0)
+    with pytest.raises(NoAnswer, match=r"^nothing came back within 0\.05 s$"):
+        transport.send(ASK)
+    ended.set()
+
+
+def test_a_status_line_is_told_without_its_control_characters(dishonest) -> None:
+    def mislead(caller: socket.socket) -> None:
+        caller.sendall(b"\x1b[2J\xc2\x9b is no HTTP\r\n\r\n")
+
+    with pytest.raises(NoAnswer) as told:
+        HttpTransport(dishonest(mislead)).send(ASK)
+    assert str(told.value).isprintable()
 
 
 def test_an_answer_that_is_cut_off_is_none(dishonest) -> None:
