@@ -1,78 +1,68 @@
-"""The actions on AWS: an image with docker, a stack with osls, both of them real.
+"""The actions on AWS Lambda: an image by docker, a stack by osls.
 
 osls is the open fork of the Serverless Framework's version 3. We call no AWS service
-ourselves and read no credentials: both tools have their own.
+ourselves and read no credentials: both tools have their own. osls prints the base URL.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from pathlib import Path
-
 from fedwhisk.config import Settings
+from fedwhisk.deploy import tools
 from fedwhisk.deploy.building import bound, build_function, require
-from fedwhisk.errors import OperatorError
 from fedwhisk.project import PROJECT
 
 FOLDER = PROJECT / "aws"
+TARGET = "3.11"
+"""The folder for Lambda's runtime (see `actions/build.py`)."""
+
 NEEDED = ("aws_image", "mongodb_url", "fed_secret")
-HOW_TO_GET_IT = {
-    "docker": "docker is not on PATH; it builds and pushes the function's image",
-    "osls": "osls is not on PATH: npm install --global osls",
-}
+
+
+def build(settings: Settings) -> None:
+    """Build the function's image, and push it to its registry.
+
+    Raises:
+        OperatorError: the function cannot be built, or docker failed.
+    """
+    build_function(TARGET)
+    image = settings.aws_image
+    options = ("--platform", "linux/amd64", "--provenance=false")
+    which = ("-f", "aws/Dockerfile", "-t", image)
+    tools.call("docker", "build", *options, *which, ".", folder=PROJECT)
+    tools.call("docker", "push", image, folder=PROJECT)
 
 
 def deploy(settings: Settings) -> None:
-    """Build the image, push it, make or update the stack.
+    """Build and push the image, and create or update the stack.
 
     Raises:
         InputError: names each setting that is missing; nothing has been done then.
         OperatorError: a tool is missing, or failed.
     """
     require(settings, *NEEDED)
-    docker, osls = _tool("docker"), _tool("osls")
-    build_function("3.11")
-    image = settings.aws_image
-    build = ["build", "--platform", "linux/amd64", "--provenance=false"]
-    _call([docker, *build, "-f", "aws/Dockerfile", "-t", image, "."], PROJECT)
-    _call([docker, "push", image], PROJECT)
-    _call([osls, "deploy", "--region", region(image)], FOLDER, variables(settings))
+    tools.require_tools("docker", "osls")
+    build(settings)
+    _osls(settings, "deploy")
 
 
 def undeploy(settings: Settings) -> None:
     """Remove the stack; the image stays in its registry. Raises as `deploy`."""
     require(settings, *NEEDED)
-    command = [_tool("osls"), "remove", "--region", region(settings.aws_image)]
-    _call(command, FOLDER, variables(settings))
+    tools.require_tools("osls")
+    _osls(settings, "remove")
+
+
+def _osls(settings: Settings, command: str) -> None:
+    words = ("osls", command, "--region", region(settings.aws_image))
+    tools.call(*words, folder=FOLDER, environment=variables(settings))
 
 
 def region(image: str) -> str:
-    """Return the region of an image's registry: a function has to be in the same."""
+    """Return the region of an image's registry; the function must be in the same."""
     return image.split(".")[3]
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """Return what `aws/serverless.yml` names."""
+    """Return the variables of `aws/serverless.yml`."""
     named = {"AWS_IMAGE": settings.aws_image}
     return named | bound(settings, settings.calls_per_minute)
-
-
-def _tool(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        raise OperatorError(HOW_TO_GET_IT[name])
-    return found
-
-
-def _call(
-    command: list[str], folder: Path, environment: dict[str, str] | None = None
-) -> None:
-    """Run a tool; what it says goes to the terminal."""
-    done = subprocess.run(  # noqa: S603 - our own arguments
-        command, cwd=folder, env=os.environ | (environment or {}), check=False
-    )
-    if done.returncode:
-        name = Path(command[0]).name
-        raise OperatorError(f"{name} {command[1]} ended with code {done.returncode}")
