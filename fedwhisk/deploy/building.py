@@ -1,10 +1,11 @@
-"""What all ways of deploying the actions share: settings, a build, what is bound."""
+"""What all platforms share: settings, the build, and what is bound to the actions."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError
@@ -12,7 +13,7 @@ from fedwhisk.project import builder
 
 
 def require(settings: Settings, *names: str) -> None:
-    """Refuse settings that lack one of these; nothing has been done then.
+    """Refuse settings that lack one of these.
 
     Raises:
         InputError: names each that is missing.
@@ -22,8 +23,8 @@ def require(settings: Settings, *names: str) -> None:
         raise InputError(f"{', '.join(missing)}: not set, see .env.template")
 
 
-def build_actions(target: str) -> None:
-    """Bring the zips of a target up to date (see `actions/build.py`).
+def build_actions(target: str) -> Path:
+    """Bring the zips of a target up to date, and return their folder.
 
     Raises:
         OperatorError: they cannot be built.
@@ -32,18 +33,23 @@ def build_actions(target: str) -> None:
     def say() -> None:
         sys.stderr.write("building the actions, which takes a few seconds once\n")
 
-    with _told("actions"):
-        builder().build(target, on_work=say)
+    with _operator_errors("actions"):
+        folder: Path = builder().build(target, on_work=say)
+        return folder
 
 
 def build_function(target: str) -> None:
-    """Bring the folder of the AWS Lambda function up to date; raises likewise."""
-    with _told("function"):
+    """Bring the folder of the AWS Lambda function up to date.
+
+    Raises:
+        OperatorError: it cannot be built.
+    """
+    with _operator_errors("function"):
         builder().build_function(target)
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _operator_errors(what: str) -> Iterator[None]:
     try:
         yield
     except (builder().BuildError, OSError) as error:
@@ -51,7 +57,7 @@ def _told(what: str) -> Iterator[None]:
 
 
 def bound(settings: Settings, calls_per_minute: int) -> dict[str, str]:
-    """Return what is bound to the actions, on whichever platform."""
+    """Return what is bound to the actions, the same on every platform."""
     return {
         "MONGODB_URL": settings.mongodb_url,
         "MONGODB_DATABASE": settings.mongodb_database,

@@ -1,50 +1,24 @@
-"""Deploy a manifest onto any OpenWhisk by the REST calls that wskdeploy makes."""
+"""The REST API of an OpenWhisk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
 import requests
 
-from fedwhisk.deploy.manifest import ManifestError, parse_manifest
-from fedwhisk.deploy.plan import ApiOperation, Plan, api_operations, read_manifest
+from fedcore.adapters.routes import PACKAGE, ActionSpec
 
 TIMEOUT_S = 90
-APIMGMT = "/api/v1/web/whisk.system/apimgmt"
-# OpenWhisk's gateway wants a token, and takes any.
-ACCESS_TOKEN = "DUMMY TOKEN"  # noqa: S105
-
-__all__ = ["DeployError", "Deployed", "ManifestError", "deploy_manifest"]
+LOG_MB = 1
 
 
 class DeployError(Exception):
-    """The host refused a call, or can't be reached."""
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """What was deployed.
-
-    Attributes:
-        namespace: the namespace that owns it.
-        packages: names of packages.
-        actions: URLs of web actions and web sequences by `package/name`; empty text
-            for those that are not on the web.
-        apis: URLs of the gateway's APIs by base path.
-    """
-
-    namespace: str
-    packages: list[str]
-    actions: dict[str, str]
-    apis: dict[str, str]
+    """The host refused a call, or cannot be reached."""
 
 
 class Host:
-    """An OpenWhisk, and the calls it is asked."""
+    """An OpenWhisk, as the owner of a namespace calls it."""
 
     def __init__(self, apihost: str, auth: str) -> None:
         self.url = (apihost if "://" in apihost else f"https://{apihost}").rstrip("/")
@@ -60,16 +34,20 @@ class Host:
         self._session.close()
 
     def namespace(self) -> str:
-        """The namespace that the credentials are for."""
+        """Return the namespace of the credentials."""
         return str(self.call("GET", "/api/v1/namespaces")[0])
+
+    def base_url(self) -> str:
+        """Return the URL under which the web actions are."""
+        return f"{self.url}/api/v1/web/{self.namespace()}/{PACKAGE}"
 
     def call(
         self, method: str, path: str, missing_is_fine: bool = False, **options: Any
     ) -> Any:
-        """Make one call, and return its JSON.
+        """Make one call and return its JSON; None for a 404 that is fine.
 
         Raises:
-            DeployError: it didn't succeed; 404 is None where that is fine.
+            DeployError: the call did not succeed.
         """
         try:
             answer = self._session.request(
@@ -80,165 +58,37 @@ class Host:
         if answer.status_code == 404 and missing_is_fine:
             return None
         if not answer.ok:
-            raise DeployError(f"{method} {path}: {answer.status_code} {reason(answer)}")
-        return json_of(answer)
+            found = f"{answer.status_code} {_reason(answer)}"
+            raise DeployError(f"{method} {path}: {found}")
+        return _json(answer)
 
-    def put(self, collection: str, name: str, body: dict[str, Any]) -> Any:
-        """Create or replace an entity."""
-        return self.call(
-            "PUT", entity_path(collection, name), params=OVERWRITE, json=body
-        )
-
-    def delete(self, collection: str, name: str) -> None:
-        """Delete an entity, if it is there."""
-        self.call("DELETE", entity_path(collection, name), missing_is_fine=True)
-
-
-OVERWRITE = {"overwrite": "true"}
+    def put(self, collection: str, name: str, body: dict[str, Any]) -> None:
+        """Create or replace an entity of the namespace."""
+        path = entity_path(collection, name)
+        self.call("PUT", path, params={"overwrite": "true"}, json=body)
 
 
 def entity_path(collection: str, name: str) -> str:
-    """The path of an entity of the caller's namespace."""
+    """Return the path of an entity of the caller's namespace."""
     return f"/api/v1/namespaces/_/{collection}/{quote(name)}"
 
 
-def json_of(answer: requests.Response) -> Any:
-    """An answer's JSON; None where it has none, such as the text `OK`."""
+def limits(action: ActionSpec) -> dict[str, int]:
+    """Return the limits of an action by OpenWhisk's names: ms, MB and MB."""
+    memory = action.memory_mb
+    return {"timeout": action.timeout_ms, "memory": memory, "logs": LOG_MB}
+
+
+def _json(answer: requests.Response) -> Any:
+    """Return an answer's JSON; None if it has none, such as the text `OK`."""
     try:
         return answer.json()
     except requests.JSONDecodeError:
         return None
 
 
-def reason(answer: requests.Response) -> str:
-    """What an answer says went wrong."""
-    content = json_of(answer)
+def _reason(answer: requests.Response) -> str:
+    content = _json(answer)
     return (
         str(content.get("error", content)) if isinstance(content, dict) else answer.text
     )
-
-
-def deploy_manifest(
-    manifest: Path, *, apihost: str, auth: str, environment: Mapping[str, str]
-) -> Deployed:
-    """Deploy all that a manifest names; what is there already is replaced.
-
-    Args:
-        manifest: a wskdeploy manifest; zips lie at the paths that it names.
-        apihost: the host's URL, `https://` where it has no scheme.
-        auth: credentials, `uuid:key`.
-        environment: the values of the manifest's variables.
-
-    Raises:
-        ManifestError: the manifest is malformed, or a variable isn't set; nothing has
-            been sent then.
-        DeployError: the host refused a call; earlier calls stay.
-    """
-    plan = read_manifest(manifest, environment)
-    with Host(apihost, auth) as host:
-        namespace = host.namespace()
-        put_entities(host, plan)
-        return Deployed(
-            namespace=namespace,
-            packages=list(plan.packages),
-            actions=dict(web_urls(host.url, namespace, plan)),
-            apis=dict(create_apis(host, manifest)),
-        )
-
-
-def create_apis(host: Host, manifest: Path) -> Iterator[tuple[str, str]]:
-    """Create the APIs of a manifest: their base paths and URLs, operation by operation.
-
-    The actions behind them need not be there yet.
-
-    Raises:
-        ManifestError, DeployError: as deploying does.
-    """
-    namespace = host.namespace()
-    for name, package in parse_manifest(manifest).items():
-        for operation in api_operations(name, package):
-            yield create_api(host, namespace, operation)
-
-
-def put_entities(host: Host, plan: Plan) -> None:
-    """Put everything but APIs, each kind after those it builds on."""
-    for collection, entities in (
-        ("packages", plan.packages),
-        ("actions", plan.actions),
-        ("actions", plan.sequences),
-        ("triggers", plan.triggers),
-        ("rules", plan.rules),
-    ):
-        for name, body in entities.items():
-            host.put(collection, name, body)
-    for name in plan.rules:
-        host.call("POST", entity_path("rules", name), json={"status": "active"})
-
-
-def web_urls(url: str, namespace: str, plan: Plan) -> Iterator[tuple[str, str]]:
-    """The URL of every action and sequence, empty for those that have none."""
-    for name, body in {**plan.actions, **plan.sequences}.items():
-        exported = {"key": "web-export", "value": True} in body["annotations"]
-        yield name, f"{url}/api/v1/web/{namespace}/{name}" if exported else ""
-
-
-def create_api(host: Host, namespace: str, operation: ApiOperation) -> tuple[str, str]:
-    """Add one operation to its API; returns the API's base path and URL."""
-    name = f"{operation.package}/{operation.action}"
-    document = {
-        "namespace": namespace,
-        "apiName": operation.api,
-        "gatewayBasePath": operation.base,
-        "gatewayPath": operation.path,
-        "gatewayMethod": operation.method,
-        "id": f"API:{namespace}:{operation.base}",
-        "action": {
-            "name": name,
-            "namespace": namespace,
-            "backendMethod": operation.method,
-            "backendUrl": f"{host.url}/api/v1/web/{namespace}/{name}.http",
-            "authkey": host.auth,
-        },
-    }
-    answer = host.call(
-        "POST",
-        f"{APIMGMT}/createApi.http",
-        params={**gateway_query(host), "responsetype": operation.response},
-        json={"apidoc": document},
-    )
-    return operation.base, answer["gwApiUrl"]
-
-
-def gateway_query(host: Host) -> dict[str, str]:
-    """What every call about APIs carries."""
-    return {"accesstoken": ACCESS_TOKEN, "spaceguid": host.auth.partition(":")[0]}
-
-
-def undeploy_manifest(
-    manifest: Path, *, apihost: str, auth: str, environment: Mapping[str, str]
-) -> None:
-    """Delete all that a manifest names, and nothing else; raises as deploying does."""
-    plan = read_manifest(manifest, environment)
-    with Host(apihost, auth) as host:
-        delete_apis(host, manifest)
-        for collection, names in (
-            ("rules", plan.rules),
-            ("triggers", plan.triggers),
-            ("actions", plan.sequences),
-            ("actions", plan.actions),
-            ("packages", plan.packages),
-        ):
-            for name in names:
-                host.delete(collection, name)
-
-
-def delete_apis(host: Host, manifest: Path) -> None:
-    """Delete the APIs of a manifest that are there; raises as deploying does."""
-    packages = parse_manifest(manifest).items()
-    operations = [each for own in packages for each in api_operations(*own)]
-    for base in sorted({operation.base for operation in operations}):
-        query = {**gateway_query(host), "basepath": base}
-        path = f"{APIMGMT}/getApi.http"
-        found = host.call("GET", path, missing_is_fine=True, params=query)
-        if found is not None and found["apis"]:  # none: the host has no gateway
-            host.call("DELETE", f"{APIMGMT}/deleteApi.http", params=query)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from fedwhisk.deploy.manifest import MANIFEST, PACKAGE, ManifestPackage, parse_manifest
-from fedwhisk.deploy.plan import LIMIT_NAMES
-from fedwhisk.deploy.rest import DeployError, Host, entity_path
+from fedcore.adapters.routes import ACTIONS, KIND, PACKAGE, SEQUENCES, ActionSpec
+from fedwhisk.deploy.rest import DeployError, Host, entity_path, limits
 from fedwhisk.doctor.findings import Finding, check_budget, ok, problem, warning
 from fedwhisk.platforms import BUDGETS, Where
 
@@ -53,16 +52,14 @@ def check_host(
 def check_kind(host: Host) -> Finding:
     """Whether the host could run the zips."""
     offered = [each["kind"] for each in host.call("GET", "/")["runtimes"]["python"]]
-    actions = parse_manifest(MANIFEST)[PACKAGE].actions.values()
-    wanted = {action.runtime for action in actions}
     found = f"the host offers {', '.join(sorted(offered))}"
-    if wanted <= {*offered}:
+    if KIND in offered:
         return ok("kind", found)
     return problem(
         "kind",
-        f"{found}; the manifest wants {', '.join(sorted(wanted))}",
-        "change `runtime:` in the manifest and build for that Python, or set "
-        "ACTIONS_IMAGE",
+        f"{found}; the actions need {KIND}",
+        "change KIND in actions/fedcore/adapters/routes.py, run `make manifests` and "
+        "build for that Python, or set ACTIONS_IMAGE",
     )
 
 
@@ -77,29 +74,27 @@ def allowances(host: Host) -> tuple[int, int]:
 
 
 def check_package(host: Host, package: dict[str, Any]) -> Finding:
-    """Whether the package holds what the manifest says, with its limits."""
-    wanted = parse_manifest(MANIFEST)[PACKAGE]
+    """Check that the package holds every action, with its limits."""
     there = {action["name"]: action for action in package["actions"]}
-    missing = sorted({*wanted.actions, *wanted.sequences} - there.keys())
+    missing = sorted({*ACTIONS, *SEQUENCES} - there.keys())
     if missing:
         return problem(
             "package", f"{PACKAGE} lacks {', '.join(missing)}", "`make deploy`"
         )
-    odd = [text for name in wanted.actions for text in odd_limits(host, wanted, name)]
+    odd = [text for each in ACTIONS.values() for text in low_limits(host, each)]
     if odd:
-        advice = "`make deploy`; the host may allow less than the manifest wants"
+        advice = "`make deploy`; the host may allow less than the actions need"
         return warning("package", "; ".join(odd), advice)
     return ok("package", f"{PACKAGE} holds its {len(there)} actions and sequences")
 
 
-def odd_limits(host: Host, wanted: ManifestPackage, name: str) -> Iterator[str]:
-    """The limits of an action that are not the manifest's, in words."""
-    path = entity_path("actions", f"{PACKAGE}/{name}")
+def low_limits(host: Host, action: ActionSpec) -> Iterator[str]:
+    """Describe each limit of a deployed action that is lower than it needs."""
+    path = entity_path("actions", f"{PACKAGE}/{action.name}")
     found = host.call("GET", path, params={"code": "false"})["limits"]
-    for written, value in wanted.actions[name].limits.items():
-        limit = LIMIT_NAMES[written]
-        if found[limit] < value:
-            yield f"{name}: {limit} is {found[limit]}, expected {value}"
+    for limit, expected in limits(action).items():
+        if found[limit] < expected:
+            yield f"{action.name}: {limit} is {found[limit]}, expected {expected}"
 
 
 def check_limits(package: dict[str, Any], most: int, at_once: int) -> Finding:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedwhisk.config import Settings
-from fedwhisk.deploy.building import bound, build_actions
-from fedwhisk.deploy.manifest import MANIFEST, PACKAGE
+from fedwhisk.deploy.building import bound
 from fedwhisk.errors import OperatorError
 from fedwhisk.local.home import Home, Running, made_home
 from fedwhisk.local.state_database import served_database
@@ -22,9 +21,6 @@ from fedwhisk.platforms import PORT, Platform, budget
 
 if TYPE_CHECKING:
     from localwhisk import HostServer
-
-TARGET = "local"
-"""The zips for this machine's Python (see `actions/build.py`)."""
 
 FEWEST_AT_ONCE, MOST_AT_ONCE = 30, 1000
 PROCESSES_PER_ACTION = 2
@@ -56,20 +52,23 @@ def embedded(
         OperatorError: the home is in use, the port or address cannot be had, the
             database cannot be reached, the actions cannot be built.
     """
+    from fedwhisk.deploy import local
+
     home = made_home(settings)
     with home.held(), served_database(settings, home, database_at) as database:
         secret = home.secret(settings)
-        build_actions(TARGET)
+        zips = local.build()
         limits = HostLimits(
             home.host, home.key(), budget(settings), address, crash_after
         )
         with _host(limits, port, or_any=or_any) as host:
             database.ready()
-            _deploy(settings, host, database.url, secret)
-            base_url = f"{host.web_url}/{PACKAGE}"
-            # Another's URL may hold a password.
-            own = "" if settings.mongodb_url else database.url
-            running = Running(os.getpid(), base_url, host.url, own)
+            own = {"MONGODB_URL": database.url, "FED_SECRET": secret.decode()}
+            parameters = bound(settings, budget(settings)) | own
+            base_url = local.deploy(zips, host.url, host.auth, parameters)
+            # A URL from the settings may hold a password.
+            shown = "" if settings.mongodb_url else database.url
+            running = Running(os.getpid(), base_url, host.url, shown)
             with home.announced(running):
                 yield Platform(
                     base_url,
@@ -144,11 +143,3 @@ def _host(limits: HostLimits, port: int, *, or_any: bool) -> Iterator[HostServer
 def calls_at_once(calls_per_minute: int) -> int:
     """Return half of a minute's calls, as OpenWhisk's 30 are of its 60, in bounds."""
     return min(max(calls_per_minute // 2, FEWEST_AT_ONCE), MOST_AT_ONCE)
-
-
-def _deploy(settings: Settings, host: HostServer, url: str, secret: bytes) -> None:
-    from fedwhisk.deploy.rest import deploy_manifest
-
-    own = {"ACTIONS_TARGET": TARGET, "MONGODB_URL": url, "FED_SECRET": secret.decode()}
-    environment = bound(settings, budget(settings)) | own
-    deploy_manifest(MANIFEST, apihost=host.url, auth=host.auth, environment=environment)

@@ -9,11 +9,8 @@ from typing import Any
 
 import pytest
 
-from actions.build import build
-from fedwhisk.deploy.manifest import MANIFEST
-from fedwhisk.deploy.rest import deploy_manifest
+from fedwhisk.deploy import local
 from fedwhisk.local.database import EmbeddedDatabase
-from fedwhisk.local.platform import TARGET
 from localwhisk import HostServer, HostSettings
 from tests.openwhisk import OpenWhisk
 
@@ -25,8 +22,7 @@ BUDGET = 1000
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory) -> Iterator[tuple[HostServer, dict[str, str]]]:
-    """A host with everything deployed, and what the manifest was filled with."""
-    build(TARGET)
+    """A host with everything deployed, and what is bound to it."""
     folder = tmp_path_factory.mktemp("doctor")
     with (
         EmbeddedDatabase(folder / "data", folder / "log") as database,
@@ -39,10 +35,7 @@ def deployed(tmp_path_factory) -> Iterator[tuple[HostServer, dict[str, str]]]:
             "FED_SECRET_PREVIOUS": "",
             "CALLS_PER_MINUTE": str(BUDGET),
         }
-        variables = bound | {"ACTIONS_TARGET": TARGET}
-        deploy_manifest(
-            MANIFEST, apihost=host.url, auth=host.auth, environment=variables
-        )
+        local.deploy(local.build(), host.url, host.auth, bound)
         yield host, bound
 
 

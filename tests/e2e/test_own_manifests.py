@@ -9,11 +9,13 @@ import pytest
 import requests
 
 from actions.build import build
-from fedcore.adapters.routes import ROUTES
-from fedwhisk.deploy.manifest import API_MANIFEST
-from fedwhisk.deploy.rest import Host, create_apis, delete_apis
+from fedcore.adapters.deployment import BOUND
+from fedcore.adapters.routes import DECLARED, ROUTES
+from fedwhisk.deploy import local
+from fedwhisk.deploy.gateway import create_paths, delete_paths
+from fedwhisk.deploy.local import TARGET
+from fedwhisk.deploy.rest import Host
 from fedwhisk.local.database import EmbeddedDatabase
-from fedwhisk.local.platform import TARGET
 from fedwhisk.project import MANIFESTS
 from tests.openwhisk import ECHO, OpenWhisk, annotation
 from tests.wskdeploy import NOTHING, apis, names, run
@@ -48,6 +50,30 @@ def test_wskdeploy_deploys_the_projects_own_manifest(host, whisk, values):
     assert names(whisk) == NOTHING
 
 
+def deployed(whisk: OpenWhisk) -> list[dict[str, Any]]:
+    """The package and all in it, without what differs from one call to the next."""
+    paths = [f"actions/fedwhisk/{each.name}" for each in DECLARED]
+    found = [whisk.get(path).json() for path in ("packages/fedwhisk", *paths)]
+    for entity in found:
+        entity.pop("updated")
+        entity.pop("actions", None)
+        for listed in ("annotations", "parameters"):
+            entity[listed].sort(key=lambda pair: pair["key"])
+    return found
+
+
+def test_our_own_deployment_writes_what_wskdeploy_writes(host, whisk, values):
+    run(host, MANIFESTS, "-m", "manifest.yaml", values=values)
+    theirs = deployed(whisk)
+    assert theirs[0]["version"] == "0.1.0"
+    run(host, MANIFESTS, "undeploy", "-m", "manifest.yaml", values=values)
+    parameters = {name: values[name] for name in BOUND}
+    local.deploy(build(TARGET), host.url, host.auth, parameters)
+    assert deployed(whisk) == theirs
+    run(host, MANIFESTS, "undeploy", "-m", "manifest.yaml", values=values)
+    assert names(whisk) == NOTHING
+
+
 def gateway_routes(whisk: OpenWhisk) -> dict[tuple[str, str], tuple[str, str, str]]:
     """What the one API of the gateway does: paths and verbs to web actions."""
     (api,) = apis(whisk)
@@ -73,9 +99,9 @@ def test_wskdeploy_makes_the_gateways_paths_as_our_own_deployment_does(
     assert stranger.status_code == 401
     assert stranger.json()["error"]["code"] == "unauthenticated"
     with Host(host.url, host.auth) as ours:
-        delete_apis(ours, API_MANIFEST)
+        delete_paths(ours)
         assert names(whisk)["apis"] == []
-        assert dict(create_apis(ours, API_MANIFEST)) == {"/fed": url}
+        assert create_paths(ours) == url
     assert gateway_routes(whisk) == theirs
     run(host, MANIFESTS, "undeploy", "-m", "apis.yaml", values=values)
     assert names(whisk) == NOTHING

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from fedwhisk.deploy.rest import deploy_manifest, undeploy_manifest
 from tests import wskdeploy
 from tests.openwhisk import annotation, zipped
 from tests.wskdeploy import NOTHING, apis, names
@@ -94,31 +93,6 @@ def test_wskdeploy_deploys_redeploys_and_undeploys(host, whisk, project):
     assert names(whisk) == ALL
     assert whisk.get("actions/demo/hello").json()["version"] == "0.0.2"
     run(host, project, "undeploy", "-m", "manifest.yaml")
-    assert names(whisk) == NOTHING
-
-
-def test_our_own_deployment_writes_what_wskdeploy_writes(host, whisk, project):
-    def deployed() -> list[dict[str, object]]:
-        paths = ("packages/demo", "actions/demo/hello", "actions/demo/both")
-        paths += ("actions/demo/zipped", "triggers/tick", "rules/on-tick")
-        found = [whisk.get(path).json() for path in paths]
-        for entity in found:
-            for volatile in ("updated", "actions", "version"):
-                entity.pop(volatile, None)
-            for listed in ("annotations", "parameters"):
-                entity.get(listed, []).sort(key=lambda p: p["key"])
-        return found
-
-    run(host, project, "-m", "manifest.yaml")
-    theirs = deployed()
-    run(host, project, "undeploy", "-m", "manifest.yaml")
-    where = {"apihost": host.url, "auth": host.auth, "environment": VALUES}
-    ours = deploy_manifest(project / "manifest.yaml", **where)
-    assert deployed() == theirs
-    assert names(whisk) == ALL
-    assert ours.actions["demo/hello"] == f"{host.web_url}/demo/hello"
-    assert ours.apis["/demo"].endswith("/demo")
-    undeploy_manifest(project / "manifest.yaml", **where)
     assert names(whisk) == NOTHING
 
 

@@ -31,7 +31,7 @@ def test_without_a_gateway_it_says_so_and_where_the_actions_are(
     monkeypatch.setenv("MONGODB_URL", "mongodb://db.example")
     monkeypatch.setenv("FED_SECRET", "a secret of thirty-two bytes or more")
     monkeypatch.setattr("shutil.which", lambda name: name)
-    monkeypatch.setattr("fedwhisk.deploy.openwhisk.build_actions", lambda target: None)
+    monkeypatch.setattr("fedwhisk.deploy.openwhisk.build", lambda settings: None)
     monkeypatch.setattr("fedwhisk.deploy.openwhisk._wskdeploy", lambda *given: None)
     result = CliRunner().invoke(app, ["deploy", "--gateway"])
     if gateway:
