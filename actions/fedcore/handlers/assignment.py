@@ -54,7 +54,9 @@ def assign(experiment: Experiment, index: int, services: Services) -> Assignment
 def _begin_when_complete(experiment: Experiment, services: Services) -> Experiment:
     if experiment.awaits_model:
         return experiment
-    if experiment.live.number < 0 and not services.store.knows_client(
+    # Nobody has been drawn yet: not even for round 0, if an operator brought the model.
+    gathers = not experiment.live.cohort
+    if gathers and not services.store.knows_client(
         experiment, rules.last_awaited(experiment)
     ):
         return experiment

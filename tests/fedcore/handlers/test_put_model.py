@@ -34,6 +34,20 @@ def test_training_begins_with_the_model_that_the_operator_has_brought() -> None:
     assert (report["rounds"][0]["cohort"], report["rounds"][0]["updates"]) == ([], 0)
 
 
+def test_with_the_model_there_it_still_waits_for_all_its_clients() -> None:
+    world = World()
+    world.pin(MODEL)
+    world.put(MODEL)
+    assert [world.enrol(name).assignment["kind"] for name in ("a", "b")] == [
+        "wait",
+        "wait",
+    ]
+    assert world.report()["state"] == "enrolling"
+    world.enrol("c")
+    world.advance()
+    assert len(world.live["cohort"]) == 2
+
+
 def test_a_model_is_handed_out_with_the_hash_of_its_layout() -> None:
     world = World()
     world.pin(MODEL, [["b", [1]], ["a", [1]]], evaluate=True)
