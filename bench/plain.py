@@ -100,9 +100,9 @@ class Ours:
 
     def train(self, model: Vector, number: int, index: int) -> tuple[Vector, int]:
         """See `Learner`."""
-        place = self._tasks.Place(self._settings, index)
-        work = self._tasks.Work(place, number)
-        update = self._task.train(model.tobytes(), self._task.load(place), work)
+        context = self._tasks.ClientContext(self._settings, index)
+        work = self._tasks.Work(context, number)
+        update = self._task.train(model.tobytes(), self._task.load(context), work)
         return _vector(update.model), update.examples
 
     def accuracy(self, model: Vector) -> float:

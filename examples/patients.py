@@ -23,7 +23,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
 from fedclient.data import DataError
-from fedclient.tasks import Place, Score, Work
+from fedclient.tasks import ClientContext, Score, Work
 from fedclient.tasks.modules import ModuleTask
 
 MEASURED = ("age", "pressure", "glucose", "cholesterol", "pulse", "weight")
@@ -39,15 +39,15 @@ class Patients(ModuleTask):
         """Return a small perceptron."""
         return nn.Sequential(nn.Linear(len(MEASURED), 16), nn.ReLU(), nn.Linear(16, 2))
 
-    def load(self, place: Place) -> Table:
+    def load(self, context: ClientContext) -> Table:
         """Read the hospital's own table."""
-        return read(place.data_dir, f"hospital-{place.index}.csv")
+        return read(context.data_dir, f"hospital-{context.index}.csv")
 
     def fit(
         self, module: nn.Module, data: Table, work: Work
     ) -> tuple[int, Mapping[str, float]]:
         """Train as one would anywhere."""
-        settings = work.place.settings
+        settings = work.context.settings
         optimiser = torch.optim.SGD(
             module.parameters(),
             lr=settings.lr,

@@ -1,4 +1,4 @@
-"""A client's side of a task: its place, its data, loaded when first needed."""
+"""A client's side of a task: its context and data, loaded when first needed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fedclient import tasks
-from fedclient.tasks import Place, Score, Task, Update, Work
+from fedclient.tasks import ClientContext, Score, Task, Update, Work
 from fedcore.codec import Layout
 from fedcore.settings import ExperimentSettings
 
@@ -34,11 +34,13 @@ class Learner(Protocol):
 
 
 class TaskLearner:
-    """Does a task's work for the client at one place."""
+    """Does a task's work for one client."""
 
-    def __init__(self, task: Task, place: Place, between: Callable[[], None]) -> None:
+    def __init__(
+        self, task: Task, context: ClientContext, between: Callable[[], None]
+    ) -> None:
         self._task = task
-        self._place = place
+        self._context = context
         self._between = between
         self._data: Any = None
 
@@ -49,18 +51,18 @@ class TaskLearner:
 
     def initial_model(self) -> bytes:
         """See `Learner`."""
-        return self._task.initial_model(self._place.settings.seed)
+        return self._task.initial_model(self._context.settings.seed)
 
     def train(self, model: bytes, round_number: int) -> Update:
         """See `Learner`."""
         if self._data is None:
-            self._data = self._task.load(self._place)
-        work = Work(self._place, round_number, self._between)
+            self._data = self._task.load(self._context)
+        work = Work(self._context, round_number, self._between)
         return self._task.train(model, self._data, work)
 
     def evaluate(self, model: bytes) -> Score:
         """See `Learner`."""
-        return self._task.evaluate(model, self._place.data_dir, self._between)
+        return self._task.evaluate(model, self._context.data_dir, self._between)
 
 
 def make_learner(
@@ -72,4 +74,4 @@ def make_learner(
 ) -> TaskLearner:
     """Return the learner for client `index` of an experiment with these settings."""
     task = tasks.find(settings.task)
-    return TaskLearner(task, Place(settings, index, data_dir), between)
+    return TaskLearner(task, ClientContext(settings, index, data_dir), between)

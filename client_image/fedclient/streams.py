@@ -1,4 +1,4 @@
-"""Random streams: one seed for each purpose, from the experiment's seed and a place.
+"""Random streams: one seed for each purpose, from the experiment's seed and a key.
 
 A client that starts again draws the same numbers, so it sends the same update.
 """
@@ -8,10 +8,10 @@ from __future__ import annotations
 import hashlib
 
 
-def seed(purpose: str, *place: int) -> int:
-    """Return a 63-bit seed for `purpose` at `place` (experiment seed, round, index …).
+def seed(purpose: str, *key: int) -> int:
+    """Return a 63-bit seed for `purpose` and `key` (experiment seed, round, index …).
 
-    Hashed, so that neighbouring places share nothing.
+    Hashed, so that neighbouring keys share nothing.
     """
-    text = "/".join([purpose, *map(str, place)])
+    text = "/".join([purpose, *map(str, key)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

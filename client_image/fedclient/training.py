@@ -111,9 +111,9 @@ def fit(
     the received model: FedProx (Li et al. 2020). The loss returned does not.
     The momentum starts at zero in each round: clients keep nothing between rounds.
     """
-    settings = work.place.settings
-    place = (settings.seed, work.round, work.place.index)
-    generator = torch.Generator().manual_seed(streams.seed("training", *place))
+    settings = work.context.settings
+    key = (settings.seed, work.round, work.context.index)
+    generator = torch.Generator().manual_seed(streams.seed("training", *key))
     received = pack(model, network.layout)
     flat = received.clone().requires_grad_()
     momentum = torch.zeros_like(flat)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from fedclient.tasks import Place, Score, Update, Work
+from fedclient.tasks import ClientContext, Score, Update, Work
 
 BATCH_S = 45.0
 
@@ -21,7 +21,7 @@ class SlowTask:
     def preload(self, data_dir: Path | None) -> None:
         pass
 
-    def load(self, place: Place) -> None:
+    def load(self, context: ClientContext) -> None:
         pass
 
     def train(self, model: bytes, data: None, work: Work) -> Update:

@@ -23,7 +23,7 @@ import numpy as np
 import psutil
 
 from fedclient import tasks
-from fedclient.tasks import Place, Work
+from fedclient.tasks import ClientContext, Work
 from fedcore import tokens
 from fedcore.codec import chunk_count
 from fedcore.messages import Report
@@ -268,7 +268,7 @@ def replay(settings: ExperimentSettings, accepted: list[list[int]]) -> list[byte
     for number, indexes in enumerate(accepted[1:], 1):
         total, examples = np.zeros(1), 0
         for index in indexes:
-            work = Work(Place(settings, index), number)
+            work = Work(ClientContext(settings, index), number)
             update = task.train(versions[-1], None, work)
             total = total + np.frombuffer(update.model, "<f4").astype(float) * (
                 update.examples

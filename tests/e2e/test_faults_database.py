@@ -8,7 +8,7 @@ import pytest
 
 from fedclient.api import Actions
 from fedclient.membership import Membership
-from fedclient.tasks import Place, Work
+from fedclient.tasks import ClientContext, Work
 from fedclient.transport import HttpTransport
 from fedcore import messages, tokens
 from fedcore.documents import RoundState
@@ -32,9 +32,9 @@ class Alone:
         actions = Actions(self._transport, patience_s=60)
         request = messages.Subscribe(name="alone", experiment=experiment)
         token = tokens.enrolment_token(SECRET)
-        place = actions.call("subscribe", request, messages.Subscribed, token=token)
-        self._here = Membership(actions, place, lambda settings, index: walk.SMALL)
-        self._work = Place(place.settings, place.index)
+        mine = actions.call("subscribe", request, messages.Subscribed, token=token)
+        self._here = Membership(actions, mine, lambda settings, index: walk.SMALL)
+        self._work = ClientContext(mine.settings, mine.index)
 
     def update(self, number: int, model: bytes) -> None:
         """Send an update, and return as soon as it is acknowledged."""

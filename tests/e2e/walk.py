@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fedclient import streams
-from fedclient.tasks import Place, Score, Update, Work
+from fedclient.tasks import ClientContext, Score, Update, Work
 from fedcore.codec import Layout, parameter_count
 
 
@@ -32,14 +32,14 @@ class Walk:
     def preload(self, data_dir: Path | None) -> None:
         pass
 
-    def load(self, place: Place) -> Path | None:
-        return place.data_dir
+    def load(self, context: ClientContext) -> Path | None:
+        return context.data_dir
 
     def train(self, model: bytes, data: Path | None, work: Work) -> Update:
-        index = work.place.index
+        index = work.context.index
         if data is not None:
             linger(data, work)
-        step = self._draw("step", work.place.settings.seed, work.round, index)
+        step = self._draw("step", work.context.settings.seed, work.round, index)
         trained = np.frombuffer(model, "<f4") + np.frombuffer(step, "<f4")
         return Update(trained.tobytes(), 10 + index, {"train_s": 0.1})
 
@@ -48,15 +48,15 @@ class Walk:
     ) -> Score:
         return Score(0.5, float(np.frombuffer(model, "<f4").std()), 10)
 
-    def _draw(self, purpose: str, *place: int) -> bytes:
-        generator = np.random.default_rng(streams.seed(f"walk {purpose}", *place))
+    def _draw(self, purpose: str, *key: int) -> bytes:
+        generator = np.random.default_rng(streams.seed(f"walk {purpose}", *key))
         count = parameter_count(self.layout)
         return generator.standard_normal(count, dtype=np.float32).tobytes()
 
 
 def linger(folder: Path, work: Work) -> None:
     """Say that this client is at work, and be so while it is held."""
-    index = work.place.index
+    index = work.context.index
     told = folder / f"training-{work.round}-{index}"
     told.with_suffix(".new").write_text(str(os.getpid()))
     told.with_suffix(".new").replace(told)

@@ -10,7 +10,7 @@ from torch import nn
 
 from fedclient import weights
 from fedclient.pictures import PictureError
-from fedclient.tasks import Place, Score, Work
+from fedclient.tasks import ClientContext, Score, Work
 from fedclient.tasks.modules import ModuleTask
 from fedcore.settings import ExperimentSettings
 
@@ -23,13 +23,13 @@ class Toy(ModuleTask):
     def module(self) -> nn.Module:
         return nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
 
-    def load(self, place: Place) -> torch.Tensor:
-        return torch.arange(8.0).reshape(4, 2) + place.index
+    def load(self, context: ClientContext) -> torch.Tensor:
+        return torch.arange(8.0).reshape(4, 2) + context.index
 
     def fit(self, module: nn.Module, data: Any, work: Work) -> tuple[int, dict]:
         assert module.training
         work.between()
-        rate = work.place.settings.task_options.get("rate", 0.1)
+        rate = work.context.settings.task_options.get("rate", 0.1)
         module(data[torch.randperm(len(data))]).sum().backward()
         with torch.no_grad():
             for each in module.parameters():
@@ -46,8 +46,12 @@ TOY = Toy()
 
 
 def train(model: bytes, *, seed: int = 0, index: int = 0, number: int = 1) -> bytes:
-    place = Place(ExperimentSettings(clients=2, per_round=1, seed=seed), index)
-    return TOY.train(model, TOY.load(Place(SETTINGS, 0)), Work(place, number)).model
+    context = ClientContext(
+        ExperimentSettings(clients=2, per_round=1, seed=seed), index
+    )
+    return TOY.train(
+        model, TOY.load(ClientContext(SETTINGS, 0)), Work(context, number)
+    ).model
 
 
 def test_the_model_is_all_state_that_is_made_of_floats() -> None:
@@ -76,8 +80,8 @@ def test_seed_round_and_client_fix_what_torch_draws(other) -> None:
 
 def test_what_the_experiment_tells_the_task_reaches_fit() -> None:
     settings = ExperimentSettings(clients=2, per_round=1, task_options={"rate": 0.0})
-    model, place = TOY.initial_model(0), Place(settings, 0)
-    trained = TOY.train(model, TOY.load(place), Work(place, 1)).model
+    model, context = TOY.initial_model(0), ClientContext(settings, 0)
+    trained = TOY.train(model, TOY.load(context), Work(context, 1)).model
     before, after = (weights.arrays(each, TOY.layout) for each in (model, trained))
     assert (before["0.weight"] == after["0.weight"]).all()
 
@@ -92,9 +96,11 @@ def test_other_draws_are_left_alone() -> None:
 
 def test_an_update_holds_the_trained_module_its_weight_and_its_metrics() -> None:
     model = TOY.initial_model(0)
-    place = Place(SETTINGS, 1)
+    context = ClientContext(SETTINGS, 1)
     called = []
-    update = TOY.train(model, TOY.load(place), Work(place, 1, lambda: called.append(1)))
+    update = TOY.train(
+        model, TOY.load(context), Work(context, 1, lambda: called.append(1))
+    )
     assert (update.examples, update.metrics, called) == (4, {"train_loss": 1.0}, [1])
     before, after = (weights.arrays(each, TOY.layout) for each in (model, update.model))
     assert all((before[name] != after[name]).any() for name in ("0.bias", "1.bias"))

@@ -70,7 +70,7 @@ def test_a_photograph_keeps_its_colours(tmp_path: Path) -> None:
 def test_prediction_sees_what_evaluation_sees(tmp_path: Path) -> None:
     """A trained model names the digits of the test set as evaluation does."""
     task = tasks.find("mnist")
-    here = tasks.Place(ExperimentSettings(epochs=2, lr=0.05), 0)
+    here = tasks.ClientContext(ExperimentSettings(epochs=2, lr=0.05), 0)
     trained = task.train(task.initial_model(0), task.load(here), Work(here, 1)).model
     test = data.load(data.ImageSet("mnist", (28, 28, 1), 10), None, "test")
     right = 0

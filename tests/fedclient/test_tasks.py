@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from fedclient import partitions, tasks, training, weights
 from fedclient.data import DataError
-from fedclient.tasks import Place, UnknownTask
+from fedclient.tasks import ClientContext, UnknownTask
 from fedclient.tasks.images import ImageTask
 from fedcore import codec
 from fedcore.settings import ExperimentSettings
@@ -170,8 +170,8 @@ def test_an_unknown_task_is_named(name: str) -> None:
 def test_own_data_is_trained_on_whole_and_common_data_in_shares(
     make_npz: Callable[..., Path], partition: str, trained_on: int
 ) -> None:
-    place = Place(
+    context = ClientContext(
         ExperimentSettings(partition=partition), 7, make_npz("mnist", (28, 28))
     )
-    shares = image_task("mnist").load(place)  # of 60, all or a twentieth
+    shares = image_task("mnist").load(context)  # of 60, all or a twentieth
     assert len(shares.train.labels) == trained_on

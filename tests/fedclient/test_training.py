@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from fedclient import data, tasks, training, weights
-from fedclient.tasks import Place, Work
+from fedclient.tasks import ClientContext, Work
 from fedclient.tasks.images import ImageTask
 from fedclient.training import Examples
 from fedcore.settings import ExperimentSettings
@@ -21,18 +21,18 @@ from tests.fedclient import oracles
 Make = Callable[..., Path]
 
 
-def place(folder: Path | None = None, **settings: object) -> Place:
+def context(folder: Path | None = None, **settings: object) -> ClientContext:
     few = {"clients": 2, "per_round": 1, "epochs": 2, "batch_size": 10, **settings}
-    return Place(ExperimentSettings(**few), 0, folder)  # type: ignore[arg-type]
+    return ClientContext(ExperimentSettings(**few), 0, folder)  # type: ignore[arg-type]
 
 
 @pytest.fixture(params=[("mnist", (28, 28)), ("cifar10", (32, 32, 3))])
-def work(request: pytest.FixtureRequest, make_npz: Make) -> Place:
+def work(request: pytest.FixtureRequest, make_npz: Make) -> ClientContext:
     name, shape = request.param
-    return place(make_npz(name, shape), task=name)
+    return context(make_npz(name, shape), task=name)
 
 
-def test_equal_seeds_give_equal_bytes(work: Place) -> None:
+def test_equal_seeds_give_equal_bytes(work: ClientContext) -> None:
     task = tasks.find(work.settings.task)
     model, data = task.initial_model(0), task.load(work)
     one, two = (task.train(model, data, Work(work, 1)) for _ in range(2))
@@ -45,13 +45,13 @@ def test_equal_seeds_give_equal_bytes(work: Place) -> None:
 def test_each_client_seed_and_round_draws_its_own_numbers(
     make_npz: Make, other: dict[str, int]
 ) -> None:
-    here = place(make_npz("mnist", (28, 28)))
+    here = context(make_npz("mnist", (28, 28)))
     task = tasks.find("mnist")
     model, data = task.initial_model(0), task.load(here)
 
     def trained(seed: int = 0, index: int = 0, round: int = 1) -> bytes:
         settings = msgspec.structs.replace(here.settings, seed=seed)
-        work = Work(Place(settings, index, here.data_dir), round)
+        work = Work(ClientContext(settings, index, here.data_dir), round)
         return task.train(model, data, work).model
 
     assert trained() != trained(**other)
@@ -64,7 +64,7 @@ def test_training_is_sgd_with_momentum_from_zero_as_torch_has_it(
     # One batch an epoch and no dropout: the drawn order cannot matter.
     settings = {"epochs": 3, "batch_size": 24, "lr": 0.1, "momentum": 0.9}
     settings["proximal_mu"] = mu
-    here = place(make_npz("cifar10", (32, 32, 3)), task="cifar10", **settings)
+    here = context(make_npz("cifar10", (32, 32, 3)), task="cifar10", **settings)
     task = tasks.find("cifar10")
     assert isinstance(task, ImageTask)
     start, shares = task.initial_model(0), task.load(here)
@@ -112,7 +112,7 @@ def test_evaluation_in_chunks_is_the_plain_modules_on_all_at_once(
     assert score.loss == pytest.approx(expected, rel=1e-4)
 
 
-def test_an_update_reports_received_and_trained_model(work: Place) -> None:
+def test_an_update_reports_received_and_trained_model(work: ClientContext) -> None:
     task = tasks.find(work.settings.task)
     update = task.train(task.initial_model(0), task.load(work), Work(work, 1))
     assert update.examples == 24
@@ -128,7 +128,7 @@ def test_an_update_reports_received_and_trained_model(work: Place) -> None:
 
 
 def test_a_split_without_examples_has_no_metrics(make_npz: Make) -> None:
-    tiny = place(make_npz("mnist", (28, 28), train=4))
+    tiny = context(make_npz("mnist", (28, 28), train=4))
     task = tasks.find("mnist")
     update = task.train(task.initial_model(0), task.load(tiny), Work(tiny, 1))
     assert (update.examples, set(update.metrics)) == (2, {"train_loss", "train_s"})
@@ -138,7 +138,7 @@ class Enough(Exception):
     pass
 
 
-def test_training_ends_between_batches(work: Place) -> None:
+def test_training_ends_between_batches(work: ClientContext) -> None:
     calls = 0
 
     def between() -> None:
@@ -154,7 +154,7 @@ def test_training_ends_between_batches(work: Place) -> None:
 
 def test_every_batch_calls_between(make_npz: Make) -> None:
     beats: list[None] = []
-    here = place(make_npz("mnist", (28, 28)))
+    here = context(make_npz("mnist", (28, 28)))
     task = tasks.find("mnist")
     task.train(
         task.initial_model(0),
@@ -166,13 +166,13 @@ def test_every_batch_calls_between(make_npz: Make) -> None:
 
 
 def test_a_model_that_diverges_is_still_an_update(make_npz: Make) -> None:
-    here = place(make_npz("mnist", (28, 28)), lr=1000.0, epochs=5)
+    here = context(make_npz("mnist", (28, 28)), lr=1000.0, epochs=5)
     task = tasks.find("mnist")
     task.train(task.initial_model(0), task.load(here), Work(here, 1))
 
 
 def test_digits_are_learned() -> None:
-    here = place(clients=20, batch_size=50, lr=0.05)
+    here = context(clients=20, batch_size=50, lr=0.05)
     task = tasks.find("mnist")
     start = task.initial_model(0)
     update = task.train(start, task.load(here), Work(here, 1))
@@ -198,12 +198,13 @@ import sys
 from pathlib import Path
 from fedclient import tasks
 from fedclient.process import settle_torch
-from fedclient.tasks import Place, Work
+from fedclient.tasks import ClientContext, Work
 from fedcore.settings import ExperimentSettings
 settle_torch(1)
-place = Place(ExperimentSettings(clients=2, per_round=1, epochs=1), 0, Path({folder!r}))
+few = ExperimentSettings(clients=2, per_round=1, epochs=1)
+context = ClientContext(few, 0, Path({folder!r}))
 task = tasks.find("mnist")
-update = task.train(task.initial_model(0), task.load(place), Work(place, 1))
+update = task.train(task.initial_model(0), task.load(context), Work(context, 1))
 """
 
 

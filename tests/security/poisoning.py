@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fedclient.tasks import Place, Work, mnist
+from fedclient.tasks import ClientContext, Work, mnist
 from fedcore import codec
 from fedcore.handlers import get_model
 from fedcore.settings import parse
@@ -145,9 +145,9 @@ class Federation:
 
     @functools.cache  # noqa: B019 - one federation a process, and the same first rounds
     def _trained(self, base: bytes, index: int, number: int) -> bytes:
-        place = Place(parse(SETTINGS), index, self._folder)
-        shares = mnist.TASK.load(place)
-        return mnist.TASK.train(base, shares, Work(place, number)).model
+        context = ClientContext(parse(SETTINGS), index, self._folder)
+        shares = mnist.TASK.load(context)
+        return mnist.TASK.train(base, shares, Work(context, number)).model
 
 
 def _request(

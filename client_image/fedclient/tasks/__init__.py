@@ -32,7 +32,7 @@ class UnknownTask(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class ClientContext:
     """Where a client stands in an experiment; it fixes the client's data.
 
     A task of your own is told what it wants to know in `settings.task_options`.
@@ -48,12 +48,12 @@ class Work:
     """One round's local training.
 
     Attributes:
-        place: the client's, with the experiment's settings.
+        context: the client's, with the experiment's settings.
         round: the round; with the seed and the index it fixes every random draw.
         between: call it between batches. It may raise to end the training.
     """
 
-    place: Place
+    context: ClientContext
     round: int
     between: Callable[[], None] = lambda: None
 
@@ -100,7 +100,7 @@ class Task(Protocol):
         """Read what all clients of one machine share, before they are forked."""
         ...
 
-    def load(self, place: Place) -> Any:
+    def load(self, context: ClientContext) -> Any:
         """Return the client's own data, in whatever form `train` takes it.
 
         Raises:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fedclient import data, partitions, training
 from fedclient.data import ImageSet
-from fedclient.tasks import Place, Prediction, Score, Update, Work
+from fedclient.tasks import ClientContext, Prediction, Score, Update, Work
 from fedclient.training import Examples, Network, Shares
 from fedcore.codec import Layout
 
@@ -47,15 +47,15 @@ class ImageTask:
         """See `Task`."""
         data.preload(self.dataset, data_dir)
 
-    def load(self, place: Place) -> Shares:
+    def load(self, context: ClientContext) -> Shares:
         """See `Task`. The result holds copies of the client's share alone."""
-        everything = data.load(self.dataset, place.data_dir, "train")
-        settings = place.settings
+        everything = data.load(self.dataset, context.data_dir, "train")
+        settings = context.settings
         splits = partitions.share(
             settings.partition,
             everything.labels,
             clients=settings.clients,
-            index=place.index,
+            index=context.index,
             seed=settings.seed,
         )
 

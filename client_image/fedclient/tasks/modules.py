@@ -2,7 +2,7 @@
 
 class Patients(ModuleTask):
     def module(self): …             # the network, untrained
-    def load(self, place): …        # the client's own data
+    def load(self, context): …        # the client's own data
     def fit(self, module, data, work): …           # train it, in place
     def score(self, module, data_dir, between): …  # test it
 
@@ -25,7 +25,7 @@ from torch import nn
 
 from fedclient import streams, weights
 from fedclient.pictures import PictureError
-from fedclient.tasks import Place, Prediction, Score, Update, Work
+from fedclient.tasks import ClientContext, Prediction, Score, Update, Work
 from fedcore.codec import Layout
 
 
@@ -43,7 +43,7 @@ class ModuleTask(ABC):
         """Return a new module; how it is initialised is how training starts."""
 
     @abstractmethod
-    def load(self, place: Place) -> Any:
+    def load(self, context: ClientContext) -> Any:
         """Return the client's own data, in whatever form `fit` takes it.
 
         Raises:
@@ -57,7 +57,7 @@ class ModuleTask(ABC):
         """Train the module, in place, for one round.
 
         Call `work.between()` between batches. The experiment's settings are in
-        `work.place.settings`, those of your own in its `task_options`.
+        `work.context.settings`, those of your own in its `task_options`.
 
         Returns:
             The number of training examples, which weighs the update, and metrics.
@@ -90,8 +90,8 @@ class ModuleTask(ABC):
 
     def train(self, model: bytes, data: Any, work: Work) -> Update:
         """See `Task`."""
-        place = work.place
-        with _seeded("training", place.settings.seed, work.round, place.index):
+        context = work.context
+        with _seeded("training", context.settings.seed, work.round, context.index):
             module = self._module(model)
             module.train()
             examples, metrics = self.fit(module, data, work)
@@ -130,8 +130,8 @@ def _floats(module: nn.Module) -> dict[str, torch.Tensor]:
 
 
 @contextmanager
-def _seeded(purpose: str, *place: int) -> Iterator[None]:
+def _seeded(purpose: str, *key: int) -> Iterator[None]:
     """Let torch draw the numbers of that stream, and others' afterwards."""
     with torch.random.fork_rng():
-        torch.manual_seed(streams.seed(purpose, *place))
+        torch.manual_seed(streams.seed(purpose, *key))
         yield
