@@ -92,7 +92,7 @@ class Ours:
         self._tasks = tasks
         self._task = tasks.find("mnist")
         self._task.preload(None)
-        process.settle_torch(threads=1)
+        process.configure_torch(threads=1)
 
     def initial(self) -> Vector:
         """See `Learner`."""

@@ -73,7 +73,7 @@ class Faults(Protocol):
         ...
 
 
-class Pulse:
+class Cancellation:
     """Lets a client live and end: beats while it works and sleeps, heeds signals."""
 
     def __init__(self, heartbeat: Heartbeat) -> None:
@@ -140,19 +140,21 @@ def run_client(
         on_traffic: told at the end what the client's calls came to.
         faults: disturbs its calls and trainings; None is a calm day.
     """
-    pulse = Pulse(Heartbeat(config.heartbeat_file))
-    pulse.listen()
+    cancellation = Cancellation(Heartbeat(config.heartbeat_file))
+    cancellation.listen()
     transport = connect(config.base_url)
     carrier: Transport = transport
-    training: Training = partial(pulse.slot, train_slot) if train_slot else nullcontext
+    training: Training = (
+        partial(cancellation.slot, train_slot) if train_slot else nullcontext
+    )
     if faults is not None:
-        carrier = faults.transport(transport, pulse.sleep)
-        training = faults.training(training, pulse.sleep)
-    actions = Actions(carrier, sleep=pulse.sleep)
-    loop = _loop(config, actions, pulse, training)
+        carrier = faults.transport(transport, cancellation.sleep)
+        training = faults.training(training, cancellation.sleep)
+    actions = Actions(carrier, sleep=cancellation.sleep)
+    loop = _loop(config, actions, cancellation, training)
     _enrolled(config.enrolled_file, False)  # a killed predecessor may have left it
     try:
-        pulse.sleep(start_delay(config.name, config.start_spread_s))
+        cancellation.sleep(start_delay(config.name, config.start_spread_s))
         log.info("finished: %s", loop.run())
         return DONE
     except Interrupted:
@@ -168,14 +170,17 @@ def run_client(
 
 
 def _loop(
-    config: ClientConfig, actions: Actions, pulse: Pulse, training: Training
+    config: ClientConfig,
+    actions: Actions,
+    cancellation: Cancellation,
+    training: Training,
 ) -> Loop:
     return Loop(
         actions,
         name=config.name,
         enrolment_token=config.enrolment_token,
-        make_learner=_learners(config, pulse),
-        sleep=pulse.sleep,
+        make_learner=_learners(config, cancellation),
+        sleep=cancellation.sleep,
         experiment=config.experiment,
         train_slot=training,
         stay=config.stay,
@@ -184,19 +189,19 @@ def _loop(
     )
 
 
-def _learners(config: ClientConfig, pulse: Pulse) -> MakeLearner:
+def _learners(config: ClientConfig, cancellation: Cancellation) -> MakeLearner:
     def make(settings: ExperimentSettings, index: int) -> Learner:
         learner = make_learner(
-            settings, index, data_dir=config.data_dir, between=pulse.between
+            settings, index, data_dir=config.data_dir, between=cancellation.between
         )
         if "torch" in sys.modules:  # a task of someone's own may do without
-            settle_torch(config.threads)
+            configure_torch(config.threads)
         return learner
 
     return make
 
 
-def settle_torch(threads: int) -> None:
+def configure_torch(threads: int) -> None:
     """Set torch's threads, and keep glibc from giving big blocks back at every free.
 
     Both thresholds together: the trim threshold alone freezes the other at 128 KB,

@@ -2,7 +2,7 @@ import torch
 
 from bench import textbook
 from bench.job import Job
-from fedclient import training
+from fedclient.tasks import training
 from fedclient.tasks.mnist import TASK
 
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fedclient import partitions, tasks, training, weights
+from fedclient import partitions, tasks, weights
 from fedclient.data import DataError
-from fedclient.tasks import ClientContext, UnknownTask
+from fedclient.tasks import ClientContext, UnknownTask, training
 from fedclient.tasks.images import ImageTask
 from fedcore import codec
 from fedcore.settings import ExperimentSettings

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fedclient import data, tasks, training, weights
-from fedclient.tasks import ClientContext, Work
+from fedclient import data, tasks, weights
+from fedclient.tasks import ClientContext, Work, training
 from fedclient.tasks.images import ImageTask
-from fedclient.training import Examples
+from fedclient.tasks.training import Examples
 from fedcore.settings import ExperimentSettings
 from tests.fedclient import oracles
 
@@ -197,10 +197,10 @@ TRAIN = """
 import sys
 from pathlib import Path
 from fedclient import tasks
-from fedclient.process import settle_torch
+from fedclient.process import configure_torch
 from fedclient.tasks import ClientContext, Work
 from fedcore.settings import ExperimentSettings
-settle_torch(1)
+configure_torch(1)
 few = ExperimentSettings(clients=2, per_round=1, epochs=1)
 context = ClientContext(few, 0, Path({folder!r}))
 task = tasks.find("mnist")

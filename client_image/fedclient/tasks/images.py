@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fedclient import data, partitions, training
+from fedclient import data, partitions
 from fedclient.data import ImageSet
-from fedclient.tasks import ClientContext, Prediction, Score, Update, Work
-from fedclient.training import Examples, Network, Shares
+from fedclient.tasks import ClientContext, Prediction, Score, Update, Work, training
+from fedclient.tasks.training import Examples, Network, Shares
 from fedcore.codec import Layout
 
 

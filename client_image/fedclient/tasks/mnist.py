@@ -13,7 +13,7 @@ from torch.nn import functional
 from fedclient import pictures
 from fedclient.data import ImageSet
 from fedclient.tasks.images import ImageTask, standardise
-from fedclient.training import Masks, Network, Params
+from fedclient.tasks.training import Masks, Network, Params
 from fedcore.codec import Layout
 
 LAYOUT: Layout = [
