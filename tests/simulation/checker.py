@@ -5,16 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from fedclient.transport import Message, Reply
-from fedcore import codec
 from fedcore.documents import Document
 from tests.fedcore.world import numbers
 from tests.simulation.invariants import (
     Broken,
     Collection,
     Collections,
-    Order,
     all_scored,
-    average,
     backwards,
     history_stands,
     is_counted,
@@ -27,8 +24,10 @@ from tests.simulation.invariants import (
     round_holds,
     round_moves,
     state_moves,
+    version_chunks,
     waits,
 )
+from tests.simulation.oracle import Order
 
 __all__ = ["Broken", "Checker", "Collections", "backwards"]
 
@@ -84,16 +83,13 @@ class Checker:
             f"version {version} follows {old['version']} in round {live['number']}, "
             f"which is {live['state']}",
         )
-        for number in range(codec.chunk_count(new["parameters"])):
+        expected = [version_chunks(new, order, now) for order in self.orders]
+        for number, right in enumerate(zip(*expected, strict=True)):
             found = model_chunk(version, number, now)
-            expected = {
-                average(new, number, order, now["update_chunks"], now["updates"])
-                for order in self.orders
-            }
             require(
-                found in expected,
-                f"version {version}, chunk {number}: {numbers(found)} is not the "
-                f"average {[numbers(each) for each in expected]} of {live['accepted']}",
+                found in right,
+                f"version {version}, chunk {number}: {numbers(found)} is not what "
+                f"{live['accepted']} make: {[numbers(each) for each in right]}",
             )
 
     # --- everything else --------------------------------------------------------------

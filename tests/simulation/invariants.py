@@ -6,17 +6,17 @@ that it checks, but for the table of states.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from fedcore import codec
 from fedcore.documents import Document, ExperimentState
 from fedcore.rules import NEXT
 from tests.fedcore.world import numbers, vector
+from tests.simulation.oracle import Chunks, Order, Sent, distance, next_version
 
 Collection = Mapping[str, Document]
 Collections = Mapping[str, Collection]
-Order = Callable[[Iterable[int]], list[int]]
 T = TypeVar("T")
 
 LONGEST_WAIT_S = 600.0
@@ -124,6 +124,7 @@ def round_moves(old: Document, new: Document, now: Collections) -> None:
     )
     for index, upload in fresh:
         is_whole(new, int(index), upload, now)
+        is_within_norm(new, int(index), now)
     require(
         not frozen or live["accepted_count"] >= live["quorum"],
         f"round {number} is frozen with {live['accepted']}, need {live['quorum']}",
@@ -237,34 +238,46 @@ def model_chunk(version: int, number: int, now: Collections) -> bytes:
     return data
 
 
-def average(
-    experiment: Document,
-    number: int,
-    order: Order,
-    chunks: Collection,
-    updates: Collection,
-) -> bytes:
-    """The average of the accepted updates, from the textbook, one value at a time."""
+def version_chunks(experiment: Document, order: Order, now: Collections) -> list[bytes]:
+    """Return what the live round's accepted updates make, as `oracle` has it."""
     live = experiment["live"]
-    total: list[float] = []
-    examples = 0
-    for index in order(int(each) for each in live["accepted"]):
-        place = (live["number"], index, live["accepted"][str(index)])
-        data = only(
-            f"chunk {number} of {place}",
-            (
-                each["data"]
-                for each in chunks.values()
-                if place_of(each) == place and each["chunk"] == number
-            ),
-        )
-        weight = only(
-            f"what is said of {place}",
-            (each["examples"] for each in updates.values() if place_of(each) == place),
-        )
-        weighted = [value * weight for value in numbers(data)]
-        total = (
-            [a + b for a, b in zip(total, weighted, strict=True)] if total else weighted
-        )
-        examples += weight
-    return vector(*(value / examples for value in total))
+    updates = [
+        _sent(experiment, int(index), now)
+        for index in sorted(live["accepted"], key=int)
+    ]
+    if live["number"] == 0:  # all have sent the same initial model
+        return [vector(*piece) for piece in updates[0].chunks]
+    base = _version(experiment, live["number"] - 1, now)
+    return next_version(experiment["settings"], updates, base, order)
+
+
+def is_within_norm(experiment: Document, index: int, now: Collections) -> None:
+    """An update that lies too far away is refused, where it is not clipped."""
+    settings, number = experiment["settings"], experiment["live"]["number"]
+    bound = settings["max_norm"]
+    if not bound or settings["norm_action"] == "clip" or number == 0:
+        return
+    base = _version(experiment, number - 1, now)
+    found = distance(_sent(experiment, index, now).chunks, base)
+    require(found <= bound, f"accepted at a distance of {found}, at most {bound}")
+
+
+def _sent(experiment: Document, index: int, now: Collections) -> Sent:
+    """What the live round has accepted of a client."""
+    live = experiment["live"]
+    place = (live["number"], index, live["accepted"][str(index)])
+    said = (
+        each["examples"] for each in now["updates"].values() if place_of(each) == place
+    )
+    chunks = {
+        each["chunk"]: numbers(each["data"])
+        for each in now["update_chunks"].values()
+        if place_of(each) == place
+    }
+    examples = only(f"what is said of {place}", said)
+    return Sent([chunks[number] for number in sorted(chunks)], examples)
+
+
+def _version(experiment: Document, version: int, now: Collections) -> Chunks:
+    count = codec.chunk_count(experiment["parameters"])
+    return [numbers(model_chunk(version, number, now)) for number in range(count)]

@@ -103,6 +103,7 @@ def draw(rng: random.Random) -> Plan:
     indexes = range(clients)
     calm_at = rng.choice((30.0, 100.0, 400.0))
     start = rng.uniform(0.0, calm_at)
+    quorum = rng.choice((0.4, 0.6, 1.0))
     return Plan(
         settings={
             "clients": clients,
@@ -110,11 +111,12 @@ def draw(rng: random.Random) -> Plan:
             "per_round": per_round,
             "over_select": 0,
             "rounds": rng.choice((2, 3) if large else (1, 1, 1, 2)),
-            "quorum": rng.choice((0.4, 0.6, 1.0)),
+            "quorum": quorum,
             "deadline_s": rng.choice((130.0, 400.0)),
             "attempts": rng.choice((1, 2, 3)),
             "claim_s": rng.choice((5.0, 60.0)),
             "evaluate": rng.random() < 0.3,
+            **_combining(rng, clients, per_round, math.ceil(quorum * per_round)),
         },
         faults=_some(rng),
         calm_at=calm_at,
@@ -152,6 +154,34 @@ def draw_hostile(rng: random.Random) -> Plan:
         hostile={each: _guise(rng) for each in hostile},
         hostile_to_the_end=True,
     )
+
+
+FAR = 2 * 2.0**60
+"""How far from a version some updates of our clients lie, and some do not."""
+
+
+def _combining(
+    rng: random.Random, clients: int, per_round: int, fewest: int
+) -> dict[str, Any]:
+    """Draw how updates become a version; a round may close with the `fewest`."""
+    strategies = ["fedavg", "fedavg", "median", "trimmed_mean"]
+    if fewest >= 3:
+        strategies += ["krum"] * 2
+    byzantine = rng.randint(0, 1) if fewest >= 5 else 0
+    bounds = [(0.0, "refuse"), (0.0, "refuse"), (1.0, "clip"), (FAR, "clip")]
+    # Of three clients one is refused: the others must do, and all be drawn.
+    if 3 <= per_round == clients and per_round >= 2 * fewest - 1:
+        bounds.append((FAR, "refuse"))
+    max_norm, norm_action = rng.choice(bounds)
+    return {
+        "strategy": rng.choice(strategies),
+        "trim": rng.choice((0.0, 0.2, 0.4)),
+        "byzantine": byzantine,
+        "krum_keep": rng.randint(1, fewest - byzantine),
+        "max_weight": rng.choice((0.0, 1.0, 1.5, 3.0)),
+        "max_norm": max_norm,
+        "norm_action": norm_action,
+    }
 
 
 def _guise(rng: random.Random) -> Guise:
