@@ -21,7 +21,8 @@ class Faults:
 
     To a message or an answer: `drop`, `double`, `delay`. To a client: `kill`, at any
     message, and `orphan` if it is told to advance. To a request: `skew` of its clock.
-    To an aggregation: `reverse` sums the other way round.
+    To an aggregation: `reverse` sums the other way round; `cut` ends it once it has
+    read one chunk of every update.
     """
 
     switch: float = 0.0
@@ -36,6 +37,7 @@ class Faults:
     orphan: float = 0.0
     skew: float = 0.0
     reverse: float = 0.0
+    cut: float = 0.0
 
 
 WORST = Faults(
@@ -51,6 +53,7 @@ WORST = Faults(
     orphan=0.7,
     skew=0.5,
     reverse=0.5,
+    cut=0.7,
 )
 
 
@@ -67,6 +70,7 @@ class Plan:
         outage: when the database is away, from and to.
         stop_at: when an operator stops the experiment; None is never.
         sweeps: whether a cron advances every running experiment each minute.
+        values: values in the model.
         chunk_values: values in a chunk.
         hostile: what hostile clients do, by index; they reform when it is calm.
         hostile_to_the_end: whether they never do; then nothing else may go wrong, and
@@ -82,6 +86,7 @@ class Plan:
     outage: tuple[float, float] = (0.0, 0.0)
     stop_at: float | None = None
     sweeps: bool = False
+    values: int = 2
     chunk_values: int = 2
     forgets: bool = False
     hostile: Mapping[int, Guise] = field(default_factory=dict)
@@ -155,6 +160,28 @@ def draw_hostile(rng: random.Random) -> Plan:
         hostile_to_the_end=True,
     )
 
+
+def draw_cut_off(rng: random.Random) -> Plan:
+    """Draw a plan in which every aggregation is cut off, to the end, and no more."""
+    clients = rng.choice((3, 5))
+    return Plan(
+        settings={
+            "clients": clients,
+            "per_round": clients,
+            "rounds": rng.choice((1, 2)),
+            "quorum": 1.0,
+            "evaluate": False,
+            **_combining(rng, clients, clients, clients),
+        },
+        faults=CUT_OFF,
+        calm_at=math.inf,
+        values=rng.choice((3, 4)),
+        chunk_values=rng.choice((1, 2)),
+    )
+
+
+CUT_OFF = Faults(switch=0.1, cut=1.0)
+"""No aggregation gets further than one chunk."""
 
 FAR = 2 * 2.0**60
 """How far from a version some updates of our clients lie, and some do not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 from fedclient.transport import Message, Reply
 from fedcore.aggregation import strategies
+from fedcore.documents import Document
 from tests.simulation.server import CRASHED, Call, Server, SharedDatabase
 from tests.simulation.tape import Ask, Crashed, Fault, Paused, Tape
 from tests.simulation.timeline import Timeline
@@ -19,18 +21,28 @@ Returns = Callable[[Reply], None]
 
 @dataclass
 class Request:
-    """A request at the server. `returns` takes its answer to the one who asked."""
+    """A request at the server. `returns` takes its answer to the one who asked.
+
+    `cut` says whether it ends once it has read one chunk of every accepted update;
+    `read` counts those that it has read.
+    """
 
     number: int
     message: Message
     returns: Returns
     skew: float
     reverse: bool
+    cut: bool = False
+    read: int = 0
     tape: Tape = field(default_factory=Tape)
 
 
 class Requests:
     """All requests at the server.
+
+    Attributes:
+        in_flight: how many there are.
+        cut_off: how many aggregations have been cut off, by round.
 
     Args:
         timeline: when things happen.
@@ -42,6 +54,7 @@ class Requests:
         self, timeline: Timeline, database: SharedDatabase, outage: tuple[float, float]
     ) -> None:
         self.in_flight = 0
+        self.cut_off: Counter[int] = Counter()
         self._timeline = timeline
         self._database = database
         self._outage = outage
@@ -70,6 +83,7 @@ class Requests:
             returns=returns,
             skew=timeline.rng.uniform(-5.0, 5.0) if skewed else 0.0,
             reverse=timeline.luck("reverse"),
+            cut=message.action == "advance_round" and timeline.luck("cut"),
         )
         timeline.say(f"#{request.number} {message.action}")
         self._go_on(request)
@@ -108,10 +122,10 @@ class Requests:
             return f"id{self._timeline.number()}"
         if self._timeline.luck("switch"):
             raise Paused(question)
-        if self._outage[0] <= self._timeline.now < self._outage[1]:
-            return Fault.AWAY
-        if self._timeline.luck("away"):
-            self._perhaps(request, question, "has no answer from")
+        if request.cut and self._reads_on(request, question):
+            self._cut_off(request)
+            raise Crashed
+        if self._is_away(request, question):
             return Fault.AWAY
         if self._timeline.luck("crash"):
             self._perhaps(request, question, "dies at")
@@ -119,6 +133,35 @@ class Requests:
         if self._timeline.luck("echo"):  # the driver repeats a call
             self._call(request, question)
         return self._call(request, question)
+
+    def _is_away(self, request: Request, call: Call) -> bool:
+        """Whether the database does not answer a call."""
+        if self._outage[0] <= self._timeline.now < self._outage[1]:
+            return True
+        silent = self._timeline.luck("away")
+        if silent:
+            self._perhaps(request, call, "has no answer from")
+        return silent
+
+    def _reads_on(self, request: Request, call: Call) -> bool:
+        """Whether an aggregation begins with another chunk."""
+        if call.collection != "update_chunks" or call.method != "find":
+            return False
+        live = self._live
+        updates = live["accepted_count"] if live["number"] else 1
+        request.read += 1
+        return request.read > updates
+
+    def _cut_off(self, request: Request) -> None:
+        number = self._live["number"]
+        self.cut_off[number] += 1
+        self._timeline.say(f"   #{request.number} is cut off in round {number}")
+
+    @property
+    def _live(self) -> Document:
+        (experiment,) = self._database.collections["experiments"].values()
+        live: Document = experiment["live"]
+        return live
 
     def _perhaps(self, request: Request, call: Call, what_happens: str) -> None:
         """Make a call whose answer nobody will see, or do not make it."""

@@ -19,7 +19,7 @@ from fedcore.telling import FIRST
 from tests.simulation.checker import Broken, Checker, backwards
 from tests.simulation.client import School, Wire
 from tests.simulation.people import Person
-from tests.simulation.plan import Plan, draw, draw_hostile
+from tests.simulation.plan import CUT_OFF, Plan, draw, draw_cut_off, draw_hostile
 from tests.simulation.requests import Requests
 from tests.simulation.server import Server, SharedDatabase, order
 from tests.simulation.timeline import Tell, Timeline
@@ -52,7 +52,7 @@ class World:
         self._database = SharedDatabase(Checker(orders))
         self._requests = Requests(self.timeline, self._database, plan.outage)
         self._resumed = 0
-        self._school = School(forgets=plan.forgets, sick=set(plan.sick))
+        self._school = School(plan.values, forgets=plan.forgets, sick=set(plan.sick))
         wire = Wire()
         self._people = [
             Person(
@@ -81,6 +81,7 @@ class World:
                     raise Broken(f"no end in sight: {self._standing}")
                 self.timeline.go_on()
                 self._check_bound()
+                self._check_progress()
             Server().obey(order("advance_round"), self._database, self.timeline.now)
         self._database.checker.at_rest(self._database.collections)
 
@@ -115,6 +116,21 @@ class World:
             self.bound_s = math.inf
         elif self.timeline.now > self.bound_s and not self._has_finished:
             raise Broken(f"not over after {self.bound_s:.0f} s: {self._standing}")
+
+    def _check_progress(self) -> None:
+        """Hold each aggregation to one chunk's work, where nothing else goes wrong.
+
+        So a round's version takes as many as it has chunks, and twice as many if all
+        have to be measured before.
+        """
+        if self._plan.faults != CUT_OFF:
+            return
+        chunks = -(-self._plan.values // self._plan.chunk_values)
+        measures = self._plan.settings.get("strategy") == "krum"
+        for number, times in self._requests.cut_off.items():
+            most = chunks * (2 if measures and number else 1) - 1
+            if times > most:
+                raise Broken(f"round {number}: cut off {times} times, at most {most}")
 
     def _liars(self) -> set[int]:
         """The indexes under which hostile clients have enrolled."""
@@ -234,6 +250,16 @@ def run_hostile(seed: int, tell: Tell | None = None) -> World:
     """
     rng = random.Random(seed)
     return play(draw_hostile(rng), rng.getrandbits(32), tell)
+
+
+def run_cut_off(seed: int, tell: Tell | None = None) -> World:
+    """Draw a plan in which every aggregation is cut off, and play it.
+
+    Raises:
+        Broken: an invariant does not hold, or an aggregation starts over.
+    """
+    rng = random.Random(seed)
+    return play(draw_cut_off(rng), rng.getrandbits(32), tell)
 
 
 @contextmanager
