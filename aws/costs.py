@@ -1,6 +1,6 @@
 """What the default job costs on AWS: `python aws/costs.py` prints the README's table.
 
-Prices are data (`prices.json`), and so is what was measured under the emulator
+Prices are data (`prices.json`), and so are the measurements under the emulator
 (`measured.json`, by `python -m tests.aws.measure`).
 """
 
@@ -15,25 +15,25 @@ from typing import Any
 HERE = Path(__file__).parent
 
 WHOLE_CORE_MB = 1769
-"""With so much memory a function has one core, with less its share of one.
+"""A function with this much memory has one core; with less it has a share of one.
 
 Source: docs.aws.amazon.com/lambda, "Configure Lambda function memory".
 """
 
 MEMORY_MB = 512
-"""The function's, in `serverless.yml`."""
+"""The memory of the function in `serverless.yml`."""
 
 COLD_STARTS = 20
-"""One a client: they come at once, and each environment serves one call at a time."""
+"""One for each client: all call at once, and each call needs an environment."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a job asks of the function.
+    """How much of the function a job uses.
 
     Attributes:
-        calls: how many requests.
-        billed_s: seconds for which they are billed.
+        calls: the number of requests.
+        billed_s: the seconds that AWS bills for them.
     """
 
     calls: int
@@ -41,15 +41,15 @@ class Job:
 
     @property
     def gb_s(self) -> float:
-        """Memory times time, by which Lambda bills."""
+        """Return memory times time, which is what Lambda bills."""
         return self.billed_s * MEMORY_MB / 1024
 
 
 def job(measured: dict[str, Any]) -> Job:
     """Return the job as AWS would bill it.
 
-    The durations were measured on a whole core: what of them was computing takes
-    longer on a share of one. A start is billed as well.
+    The durations were measured on a whole core. The computing part of them takes
+    longer on a share of a core. AWS also bills the start of an environment.
     """
     stretched = WHOLE_CORE_MB / MEMORY_MB
     computing_ms = measured["cpu_ms"] * (stretched - 1)

@@ -1,4 +1,4 @@
-"""`fedwhisk deploy` and `undeploy`: the real tools, once all settings are sound."""
+"""`fedwhisk deploy` and `undeploy`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fedwhisk.errors import InputError
 from fedwhisk.platforms import Where
 
 Gateway = Annotated[
-    bool, typer.Option("--gateway", help="Make paths of the API gateway, too.")
+    bool, typer.Option("--gateway", help="Also make paths of the API gateway.")
 ]
 
 
@@ -27,7 +27,7 @@ def deploy(gateway: Gateway = False, on: options.Target = Where.OPENWHISK) -> No
 
 
 def undeploy(on: options.Target = Where.OPENWHISK) -> None:
-    """Remove from APIHOST, or from AWS, what `deploy` has put there."""
+    """Remove what `deploy` has created on APIHOST or on AWS."""
     from fedwhisk import config
     from fedwhisk.deploy import aws, openwhisk
 

@@ -1,4 +1,4 @@
-"""Examine what the REST API of an OpenWhisk tells its namespace's owner."""
+"""Check an OpenWhisk deployment by the REST API, as the owner of its namespace."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from fedwhisk.doctor.findings import Finding, check_budget, ok, problem, warning
 from fedwhisk.platforms import BUDGETS, Where
 
 FEW_AT_ONCE = 10
-"""Calls at once below which clients get in each other's way."""
+"""With fewer calls at once, clients get in each other's way."""
 
 CALL_S = 1.0
-"""Seconds that a call takes which finds no warm container."""
+"""The duration of a call that finds no warm container, in seconds."""
 
 
 def check_host(
     apihost: str, auth: str, clients: int, per_round: int
 ) -> Iterator[Finding]:
-    """Ask the host for what is deployed and for what it allows.
+    """Yield what the host says about the deployment and about its limits.
 
     Args:
         apihost: the host's URL, `https://` where it has no scheme.
         auth: credentials, `uuid:key`.
-        clients: how many clients are planned.
-        per_round: how many of them are drawn a round.
+        clients: the number of clients that are planned.
+        per_round: the number of them that are drawn each round.
     """
     with Host(apihost, auth) as host:
         try:
@@ -50,7 +50,7 @@ def check_host(
 
 
 def check_kind(host: Host) -> Finding:
-    """Whether the host could run the zips."""
+    """Check that the host could run the zips."""
     offered = [each["kind"] for each in host.call("GET", "/")["runtimes"]["python"]]
     found = f"the host offers {', '.join(sorted(offered))}"
     if KIND in offered:
@@ -64,9 +64,9 @@ def check_kind(host: Host) -> Finding:
 
 
 def allowances(host: Host) -> tuple[int, int]:
-    """The calls a minute and the calls at once that are allowed to the namespace."""
+    """Return the calls a minute and the calls at once that the namespace may make."""
     stock = host.call("GET", "/")["limits"]
-    own = host.call("GET", "/api/v1/namespaces/_/limits")  # older hosts tell no stock
+    own = host.call("GET", "/api/v1/namespaces/_/limits")  # older hosts leave it out
     return (
         own.get("invocationsPerMinute", stock["actions_per_minute"]),
         own.get("concurrentInvocations", stock["concurrent_actions"]),
@@ -98,7 +98,7 @@ def low_limits(host: Host, action: ActionSpec) -> Iterator[str]:
 
 
 def check_limits(package: dict[str, Any], most: int, at_once: int) -> Finding:
-    """Whether the budget that clients go by is the platform's."""
+    """Check that the platform allows the budget by which clients pace themselves."""
     told = budget_told(package)
     if told > most:
         return problem(
@@ -119,9 +119,9 @@ def check_limits(package: dict[str, Any], most: int, at_once: int) -> Finding:
 
 
 def budget_told(package: dict[str, Any]) -> int:
-    """The calls a minute that are bound to the package; no number counts as none.
+    """Return the calls a minute that are bound to the package, or OpenWhisk's default.
 
-    (The actions themselves refuse to work with such a one, and say so.)
+    A value that is no number counts as unset here; the actions refuse it with an error.
     """
     bound = {each["key"]: str(each["value"]) for each in package["parameters"]}
     told = bound.get("CALLS_PER_MINUTE", "")
