@@ -99,8 +99,10 @@ class Runner:
             KeyboardInterrupt: a person or a signal asked for the end.
         """
         interrupt_on_sigterm()
-        made_home(self._settings)
         _make_writable(self._options.out)
+        if self._options.on is not Where.EMBEDDED:
+            remote(self._settings, self._options.on)  # what is not set is said first
+        made_home(self._settings)
         pool = ClientPool(
             self._options.settings.task,
             data_dir=self._settings.data_dir,
