@@ -68,3 +68,25 @@ def reach(settings: Settings, where: Where, *, new: bool = False) -> Iterator[Pl
             start=lambda: embedded(settings, port=0),
             say=say_aside,
         )
+
+
+def running(settings: Settings, where: Where) -> Platform | None:
+    """Return a deployment as it is; None where the embedded one is not up.
+
+    Raises:
+        InputError: its URL or its secret is not set.
+    """
+    if where is Where.EMBEDDED:
+        return attached(settings)
+    return remote(settings, where)
+
+
+def secret(settings: Settings, where: Where) -> bytes:
+    """Return a deployment's secret, which the embedded one need not be up for.
+
+    Raises:
+        InputError: it is not set, or the embedded platform has never been up.
+    """
+    if where is Where.EMBEDDED:
+        return existing_home(settings).secret(settings)
+    return remote(settings, where).secret

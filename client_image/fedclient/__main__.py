@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
-from fedclient import environment
+from fedclient import environment, logs
 from fedclient.process import run_client
 
 
 def main() -> int:
     """Be a client until there is nothing left to do; return the exit status."""
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO
-    )
+    logs.to_standard_error()
     try:
         config = environment.read(os.environ)
     except environment.BadEnvironment as error:

@@ -106,12 +106,12 @@ def revoke(
     """Shut one client out of an experiment: its calls are refused from now on."""
     from fedwhisk.experiments.federation import operating
 
-    with operating(on) as operator:
+    with operating(on) as federation:
         chosen = experiment
         if chosen is None:
-            chosen = operator.outline().experiment
+            chosen = federation.outline().experiment
             typer.echo(f"experiment {chosen}, the newest", err=True)
-        found = operator.revoke(chosen, name, undo=undo)
+        found = federation.revoke(chosen, name, undo=undo)
     verb = "revoked" if found.revoked else "welcome again"
     typer.echo(f"{found.experiment}: client {found.client} ({found.name}) is {verb}")
 
@@ -123,28 +123,17 @@ def _fleet(release: str, namespace: str | None, context: str | None) -> Fleet:
 
 
 def _report(on: Where | None, experiment: str | None) -> Report | None:
-    """Ask how the experiment stands, with all its clients.
-
-    None if no platform of ours is up here.
-    """
-    import msgspec
-
+    """Return how the experiment stands; None if no platform of ours is up here."""
     from fedwhisk import config
     from fedwhisk.experiments.federation import Federation
-    from fedwhisk.local.platform import attached
-    from fedwhisk.platforms import remote
-    from fedwhisk.reach import chosen
+    from fedwhisk.reach import chosen, running
 
     settings = config.load()
-    where = chosen(settings, on)
-    embedded = where is Where.EMBEDDED
-    platform = attached(settings) if embedded else remote(settings, where)
+    platform = running(settings, chosen(settings, on))
     if platform is None:
         return None
-    with Federation(platform.base_url, platform.secret) as operator:
-        report = operator.report(experiment)
-        clients = [*operator.clients(report.experiment)]
-        return msgspec.structs.replace(report, clients=clients)
+    with Federation(platform.base_url, platform.secret) as federation:
+        return federation.status(experiment, all_clients=True)
 
 
 def _print(pods: list[Pod], report: Report | None) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedwhisk.cli import options
-from fedwhisk.platforms import Where, budget
 
 if TYPE_CHECKING:
-    from fedwhisk.config import Settings
     from fedwhisk.doctor.findings import Finding
-    from fedwhisk.platforms import Platform
 
 Planned = Annotated[
     int, typer.Option("--clients", min=1, help="How many clients are planned.")
@@ -34,6 +30,7 @@ def doctor(
     if an experiment would not get through.
     """
     from fedwhisk import config
+    from fedwhisk.doctor.deployment import check
     from fedwhisk.doctor.findings import healthy
     from fedwhisk.reach import chosen, reach
 
@@ -52,35 +49,6 @@ def doctor(
         typer.echo(msgspec.json.encode(shown).decode())
     if not healthy(findings):
         raise typer.Exit(1)
-
-
-def check(
-    settings: Settings, on: Where, platform: Platform, clients: int, per_round: int
-) -> Iterator[Finding]:
-    """Examine all that can be seen of a deployment from here."""
-    from fedwhisk.doctor import actions, openwhisk
-    from fedwhisk.doctor.findings import check_budget, warning
-    from fedwhisk.project import builder
-
-    yield from actions.check_deployment(
-        platform.base_url, platform.secret, builder().build_id()
-    )
-    if on is Where.AWS:
-        yield check_budget(budget(settings, on), clients, per_round)
-        return
-    apihost, auth = credentials(settings, on, platform)
-    if apihost and auth:
-        yield from openwhisk.check_host(apihost, auth, clients, per_round)
-    else:
-        found = "the platform's cannot be told without APIHOST and AUTH"
-        yield warning("limits", found, "set them in .env")
-
-
-def credentials(settings: Settings, on: Where, platform: Platform) -> tuple[str, str]:
-    """Return the REST API's address and key: ours on this machine, else those set."""
-    if on is Where.EMBEDDED:
-        return platform.apihost, platform.auth
-    return settings.apihost, settings.auth
 
 
 def show(finding: Finding) -> None:

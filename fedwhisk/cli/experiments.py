@@ -10,7 +10,7 @@ import typer
 from fedwhisk.cli import options
 
 if TYPE_CHECKING:
-    from fedwhisk.experiments.federation import Model
+    from fedwhisk.experiments.model import Model
 
 Resume = Annotated[
     bool, typer.Option("--resume", help="Take a failed or stopped one up again.")
@@ -52,11 +52,9 @@ def start(
         config, experiment, options.everyday(context), set_ or ()
     )
     begins_with = _read(model, settings.task) if model else None
-    with operating(on, new=True) as operator:
+    with operating(on, new=True) as federation:
         raw = msgspec.to_builtins(settings)
-        stored = operator.start(name, raw, resume=resume, model=begins_with)
-        if begins_with and stored.awaits_model:
-            operator.bring(name, begins_with)
+        stored = federation.start(name, raw, resume=resume, model=begins_with)
     verb = "stored" if stored.created else "there already"
     typer.echo(f"{stored.experiment}: {verb}, {stored.state}")
     if stored.created and model is None:
@@ -69,20 +67,20 @@ def start(
 
 
 def _read(path: Path, task: str) -> Model:
-    from fedwhisk.experiments import pretrained
+    from fedwhisk.experiments import model_files
 
-    layout = pretrained.layout_of(task)
+    layout = model_files.layout_of(task)
     if layout is None:
         typer.echo(f"task {task}: not on this machine, the model is taken as it is")
-    return pretrained.read(path, layout)
+    return model_files.read(path, layout)
 
 
 def stop(experiment: Name, on: options.On = None) -> None:
     """End an experiment; what is trained stays."""
     from fedwhisk.experiments.federation import operating
 
-    with operating(on) as operator:
-        stopped = operator.stop(experiment)
+    with operating(on) as federation:
+        stopped = federation.stop(experiment)
     typer.echo(f"{stopped.experiment}: {stopped.state}")
 
 
@@ -94,8 +92,8 @@ def show(on: options.On = None, json: options.Json = False) -> None:
     from fedwhisk.experiments.federation import operating
     from fedwhisk.view.experiment import experiments_table
 
-    with operating(on) as operator:
-        listing = operator.experiments()
+    with operating(on) as federation:
+        listing = federation.experiments()
     if json:
         typer.echo(msgspec.json.encode(listing).decode())
         return

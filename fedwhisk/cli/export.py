@@ -46,29 +46,10 @@ def export(
         _export_all(experiment, everything, on)
         return
     from fedwhisk.experiments.federation import operating
-    from fedwhisk.experiments.results import save_model
 
-    with operating(on) as operator:
-        found = operator.outline(experiment)
-        model = operator.model(found.experiment, version)
-    path = out or _here(found.experiment, model.version)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_model(path, model, found.experiment, found.task)
-    except OSError as error:
-        raise InputError(f"--out: {path} cannot be written ({error})") from None
-    typer.echo(f"version {model.version} of {found.experiment}: {path}")
-
-
-def _here(name: str, version: int) -> Path:
-    """Return a file's name for a model; it lies in this folder, whatever is stored."""
-    from fedcore.errors import InvalidSettings
-    from fedcore.settings import check_name
-
-    try:
-        return Path(f"{check_name(name)}-{version}.safetensors")
-    except InvalidSettings as error:
-        raise InputError(f"{error}; --out names another file") from None
+    with operating(on) as federation:
+        written = federation.export(experiment, version, out)
+    typer.echo(f"version {written.version} of {written.experiment}: {written.path}")
 
 
 def _export_all(name: str, path: Path, on: Where | None) -> None:

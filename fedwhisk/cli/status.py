@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import typer
 
 from fedwhisk.cli import options
-
-LOOK_S = 1.0
 
 
 def status(
@@ -24,8 +20,8 @@ def status(
     from fedwhisk.view.clients import MOST, clients_table
     from fedwhisk.view.experiment import picture, still
 
-    with operating(on) as operator:
-        report = operator.report(experiment)
+    with operating(on) as federation:
+        report = federation.status(experiment)
     if json:
         typer.echo(msgspec.json.encode(report).decode())
         return
@@ -40,16 +36,13 @@ def status(
 def watch(experiment: options.Named = None, on: options.On = None) -> None:
     """Show how an experiment goes on, until it has ended."""
     from fedwhisk.experiments.federation import operating
-    from fedwhisk.experiments.following import Follower
     from fedwhisk.view.experiment import chosen_view
 
-    with operating(on) as operator:
-        following = Follower(operator, experiment)
-        report = following.look()
+    with operating(on) as federation:
+        reports = federation.watch(experiment)
+        report = next(reports)
         with chosen_view(report.experiment, report.settings) as view:
             view.show(report)
-            while not report.over:
-                time.sleep(max(LOOK_S, report.look_again_s))
-                report = following.look()
+            for report in reports:
                 view.show(report)
     typer.echo(f"{report.experiment}: {report.state}")

@@ -65,12 +65,7 @@ def operator(on: options.On = None) -> None:
 
 def _secret(on: Where | None) -> bytes:
     from fedwhisk import config
-    from fedwhisk.local.home import existing_home
-    from fedwhisk.platforms import remote
-    from fedwhisk.reach import chosen
+    from fedwhisk.reach import chosen, secret
 
     settings = config.load()
-    where = chosen(settings, on)
-    if where is Where.EMBEDDED:
-        return existing_home(settings).secret(settings)
-    return remote(settings, where).secret
+    return secret(settings, chosen(settings, on))

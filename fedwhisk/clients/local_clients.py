@@ -21,12 +21,13 @@ from filelock import Timeout
 from fedclient import preflight
 from fedclient.api import Refused, Unreachable
 from fedclient.environment import ClientConfig
-from fedcore import tokens
 from fedcore.messages import Stop
 from fedcore.settings import ExperimentSettings
+from fedwhisk.clients.environment import with_own_token
 from fedwhisk.clients.pool import ClientPool
 from fedwhisk.clients.supervisor_messages import Start, numbered
 from fedwhisk.errors import INTERRUPTED, OperatorError, interrupt_on_sigterm
+from fedwhisk.faults import FaultRates
 from fedwhisk.local.database import last_line
 from fedwhisk.local.home import Home, write_private
 from fedwhisk.local.locks import is_locked, locked
@@ -52,12 +53,14 @@ class LocalClients:
         at_once: how many may train at the same moment.
         secret: the deployment's, if it is at hand: then each gets a token of its own,
             which experiments may ask for.
+        faults: what disturbs them on purpose; None: nothing.
     """
 
     config: ClientConfig
     count: int
     at_once: int
     secret: bytes | None = field(default=None, repr=False)
+    faults: FaultRates | None = None
 
     @property
     def names(self) -> list[str]:
@@ -65,16 +68,13 @@ class LocalClients:
         # It names a log file, too.
         return numbered(self.config.name.replace("/", "-"), self.count)
 
-    def token(self, name: str) -> str:
-        """Return what lets a client enrol."""
-        if self.secret is None:
-            return self.config.enrolment_token
-        return tokens.enrolment_token(self.secret, name)
+    def one(self, name: str) -> ClientConfig:
+        """Return the settings of a client."""
+        return with_own_token(replace(self.config, name=name), self.secret)
 
     def first(self) -> ClientConfig:
         """Return the settings of the first client."""
-        name = self.names[0]
-        return replace(self.config, name=name, enrolment_token=self.token(name))
+        return self.one(self.names[0])
 
     def start(self, logs: Path) -> Start:
         """Return the word that starts them."""
@@ -83,12 +83,15 @@ class LocalClients:
             base_url=self.config.base_url,
             experiment=self.config.experiment,
             names=self.names,
-            enrolment_tokens={name: self.token(name) for name in self.names},
+            enrolment_tokens={
+                name: self.one(name).enrolment_token for name in self.names
+            },
             at_once=self.at_once,
             data_dir=str(data_dir.absolute()) if data_dir else None,
             logs=str(logs),
             stay=self.config.stay,
             spread_s=self.config.start_spread_s,
+            faults=self.faults,
         )
 
 

@@ -187,8 +187,7 @@ class ClientSupervisor:
 
 def _run(start: Start, name: str, slot: TrainingSlot, report: int) -> int:
     """Be one client to its end; return its exit status."""
-    import logging
-
+    from fedclient import logs
     from fedclient.api import Traffic
     from fedclient.environment import ClientConfig
     from fedclient.process import run_client
@@ -203,9 +202,7 @@ def _run(start: Start, name: str, slot: TrainingSlot, report: int) -> int:
         )
         os.write(report, to_line(calls))  # short: one write, never mixed with others
 
-    logging.basicConfig(
-        format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO
-    )
+    logs.to_standard_error()
     config = ClientConfig(
         base_url=start.base_url,
         name=name,

@@ -1,22 +1,23 @@
-"""What an operator asks of a deployment: start, stop, look, fetch a model."""
+"""A federation as its operator uses it: start, status, watch, stop, export, revoke."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
 from fedclient.api import Actions, Refused, Unreachable, Wire
 from fedclient.connect import connect
 from fedcore import codec, messages, tokens
-from fedcore.codec import Layout
 from fedcore.messages import ClientReport, Report, RoundReport
 from fedwhisk import config
 from fedwhisk.errors import OperatorError
+from fedwhisk.experiments.following import Follower
+from fedwhisk.experiments.model import Model
 from fedwhisk.platforms import Where
 from fedwhisk.reach import chosen, reach
 
@@ -25,24 +26,25 @@ PAGE = 500
 """Rounds or clients that are asked for at once where all are wanted."""
 
 FETCHES = 3
+LOOK_S = 1.0
 
 
-@dataclass(frozen=True)
-class Model:
-    """A version of a model, as a flat vector in the order of its layout."""
+class Exported(NamedTuple):
+    """Which version of which experiment's model was written where."""
 
+    experiment: str
     version: int
-    vector: bytes
-    layout: Layout
-
-    @property
-    def hashes(self) -> list[str]:
-        """The hashes of its chunks, in order."""
-        return [codec.sha256(chunk) for chunk in codec.split(self.vector)]
+    path: Path
 
 
 class Federation:
-    """The operator of one deployment.
+    """One deployment, as its operator uses it.
+
+    with Federation(base_url, secret) as federation:
+        federation.start("mnist-1", {"rounds": 3})
+        for report in federation.watch("mnist-1"):
+            print(report.version)
+        federation.export("mnist-1", path=Path("model.safetensors"))
 
     Every method raises OperatorError, with the deployment's own words, when it refuses
     or cannot be reached in `PATIENCE_S`.
@@ -69,7 +71,7 @@ class Federation:
     ) -> messages.Started:
         """Store an experiment, or take it up again; twice is once.
 
-        It begins with `model`, if that is given, which `bring` must then bring.
+        It begins with `model`, if one is given; else its first clients make one.
         """
         request = messages.StartExperiment(
             experiment=name,
@@ -78,7 +80,10 @@ class Federation:
             initial=codec.upload_id(0, model.hashes, model.layout) if model else None,
             layout=model.layout if model else None,
         )
-        return self._call("start_experiment", request, messages.Started)
+        started = self._call("start_experiment", request, messages.Started)
+        if model and started.awaits_model:
+            self.bring(name, model)
+        return started
 
     def bring(self, name: str, model: Model) -> None:
         """Send the initial model, from the first chunk on that is missing."""
@@ -119,19 +124,46 @@ class Federation:
         """Move on whatever is overdue, in every experiment that runs."""
         self._call("advance_round", messages.AdvanceRound(), messages.Advanced)
 
-    def report(self, name: str | None = None, *, since: int | None = None) -> Report:
+    def status(
+        self,
+        name: str | None = None,
+        *,
+        since: int | None = None,
+        all_clients: bool = False,
+    ) -> Report:
         """Return how an experiment stands; no name means the newest.
 
         With the first page of its rounds from `since` on, or else the last ones, and
-        with its first few clients.
+        with its first few clients, or all of them.
         """
-        return self._report(messages.Status(experiment=name, since=since))
+        report = self._status(messages.Status(experiment=name, since=since))
+        if not all_clients:
+            return report
+        clients = [*self.clients(report.experiment)]
+        return msgspec.structs.replace(report, clients=clients)
+
+    def watch(
+        self, name: str | None = None, *, pause_s: float = LOOK_S
+    ) -> Iterator[Report]:
+        """Yield how an experiment stands, again and again until it is over.
+
+        Args:
+            name: the experiment; None means the newest.
+            pause_s: seconds between two looks; more where the platform asks for more.
+        """
+        following = Follower(self, name)
+        report = following.look()
+        yield report
+        while not report.over:
+            time.sleep(max(pause_s, report.look_again_s))
+            report = following.look()
+            yield report
 
     def rounds(self, name: str) -> Iterator[RoundReport]:
         """Yield all closed rounds of an experiment in order, page by page."""
         since: int | None = 0
         while since is not None:
-            page = self._report(
+            page = self._status(
                 messages.Status(
                     experiment=name, since=since, limit=PAGE, clients_limit=0
                 )
@@ -145,7 +177,7 @@ class Federation:
         """Yield all clients of an experiment by index, page by page."""
         first: int | None = 0
         while first is not None:
-            page = self._report(
+            page = self._status(
                 messages.Status(
                     experiment=name, limit=1, clients_from=first, clients_limit=PAGE
                 )
@@ -179,6 +211,30 @@ class Federation:
         vector = b"".join(codec.decode(one.chunk.data) for one in [first, *rest])
         return Model(first.version, vector, first.layout)
 
+    def export(
+        self,
+        name: str | None = None,
+        version: int | None = None,
+        path: Path | None = None,
+    ) -> Exported:
+        """Write a version of a model to a safetensors file.
+
+        Args:
+            name: the experiment; None means the newest.
+            version: None means the newest.
+            path: the file; None means NAME-VERSION.safetensors in this folder.
+
+        Raises:
+            InputError: the file cannot be written, or the name is not fit for a file's.
+        """
+        from fedwhisk.experiments import model_files  # and so numpy
+
+        found = self.outline(name)
+        model = self.model(found.experiment, version)
+        path = path or model_files.default_path(found.experiment, model.version)
+        model_files.export(path, model, found.experiment, found.task)
+        return Exported(found.experiment, model.version, path)
+
     def close(self) -> None:
         """Close the connection."""
         self._transport.close()
@@ -189,7 +245,7 @@ class Federation:
     def __exit__(self, *unused: object) -> None:
         self.close()
 
-    def _report(self, request: messages.Status) -> Report:
+    def _status(self, request: messages.Status) -> Report:
         return self._call("status", request, Report)
 
     def _chunk(

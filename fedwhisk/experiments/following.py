@@ -9,7 +9,6 @@ from typing import Protocol
 import msgspec
 
 from fedcore.messages import Report, RoundReport
-from fedwhisk.experiments.federation import Federation
 
 REMEMBERED = 20
 """Rounds that are remembered: those that a view shows, and whose scores may come."""
@@ -27,11 +26,18 @@ class View(Protocol):
         """Show how the experiment stands, and which faults were put in so far."""
 
 
+class Reporting(Protocol):
+    """What can be followed: a federation."""
+
+    def status(self, name: str | None = None, *, since: int | None = None) -> Report:
+        """Return how an experiment stands (see `Federation.status`)."""
+
+
 class Follower:
     """Looks at one experiment again and again."""
 
-    def __init__(self, operator: Federation, name: str | None) -> None:
-        self._operator = operator
+    def __init__(self, federation: Reporting, name: str | None) -> None:
+        self._federation = federation
         self._name = name
         self._recent: dict[int, RoundReport] = {}
 
@@ -41,11 +47,11 @@ class Follower:
         Its rounds are the last few, and before them any others that have closed since
         the last look: none is missed.
         """
-        report = self._operator.report(self._name, since=self._since())
+        report = self._federation.status(self._name, since=self._since())
         self._name = report.experiment
         news = {each.round: each for each in report.rounds}
         while report.next_round is not None:
-            report = self._operator.report(self._name, since=report.next_round)
+            report = self._federation.status(self._name, since=report.next_round)
             news |= {each.round: each for each in report.rounds}
         known = self._recent | news
         rounds = [known[number] for number in sorted(known)]

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import msgspec
 
-from fedclient import weights
 from fedcore.messages import ClientReport, Report, RoundReport
-from fedwhisk.experiments.federation import Model
+from fedwhisk.experiments import model_files
+from fedwhisk.experiments.model import Model
 
 COLUMNS = ("round", "seconds", "updates", "examples", "attempts", "late", "refused")
 POINTS = 2_000
@@ -201,7 +201,7 @@ def write(
     path = None
     if model is not None:
         path = folder / "model.safetensors"
-        save_model(path, model, report.experiment, report.settings.task)
+        model_files.save(path, model, report.experiment, report.settings.task)
     course = _write_history(folder, report, history, totals)
     no_picture = _draw(folder / "accuracy.png", report, course)
     return RunResult(report, course, totals, folder, path, no_picture)
@@ -256,18 +256,6 @@ def _item(place: int, value: msgspec.Struct) -> bytes:
     """Return an item of a list in JSON, on a line of its own."""
     comma = b"," if place else b""
     return comma + b"\n      " + msgspec.json.encode(value)
-
-
-def save_model(path: Path, model: Model, experiment: str, task: str) -> None:
-    """Write a version to a safetensors file that says which experiment it is from."""
-    weights.save(
-        path,
-        model.vector,
-        model.layout,
-        experiment=experiment,
-        version=model.version,
-        task=task,
-    )
 
 
 def _line(each: RoundReport, names: Sequence[str]) -> list[float | None]:

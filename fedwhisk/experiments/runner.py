@@ -17,16 +17,18 @@ from tempfile import TemporaryFile
 import msgspec
 
 from fedclient.api import Refused
-from fedcore import tokens
+from fedclient.environment import ClientConfig
 from fedcore.messages import Report, Started
 from fedcore.settings import ExperimentSettings
+from fedwhisk.clients.environment import spread
+from fedwhisk.clients.local_clients import LocalClients
 from fedwhisk.clients.pool import ClientPool
-from fedwhisk.clients.supervisor_messages import Start, numbered
 from fedwhisk.config import Settings
 from fedwhisk.errors import InputError, OperatorError, interrupt_on_sigterm
-from fedwhisk.experiments import pretrained
-from fedwhisk.experiments.federation import Federation, Model
-from fedwhisk.experiments.following import Follower, View
+from fedwhisk.experiments import model_files
+from fedwhisk.experiments.federation import Federation
+from fedwhisk.experiments.following import View
+from fedwhisk.experiments.model import Model
 from fedwhisk.experiments.results import History, RunResult, Totals, write
 from fedwhisk.experiments.run_costs import RunCosts
 from fedwhisk.faults import NO_FAULTS, FaultRates, HostFaults
@@ -34,7 +36,7 @@ from fedwhisk.local.home import Home, made_home
 from fedwhisk.local.platform import attached, embedded
 from fedwhisk.local.platform_lease import leased, wait_for_other_runs
 from fedwhisk.local.sharing import joined_or_started
-from fedwhisk.platforms import Platform, Where, first_calls_s, remote
+from fedwhisk.platforms import Platform, Where, remote
 
 LOOK_S = 0.5
 """Seconds between two looks at the experiment, or more where calls are few."""
@@ -166,20 +168,20 @@ class Runner:
         self._view.say(f"actions at {platform.base_url} (database: {platform.words})")
         if not options.faults.are_zero:
             self._view.say(f"chaos: {options.faults.words()}")
-        with Federation(platform.base_url, platform.secret) as operator:
+        with Federation(platform.base_url, platform.secret) as federation:
             if options.fresh:
                 options = self._options = replace(
-                    options, name=_unfinished(operator, options.name)
+                    options, name=_unfinished(federation, options.name)
                 )
-            stored = self._store(operator, pool)
-            report = operator.report(options.name)
+            stored = self._store(federation, pool)
+            report = federation.status(options.name)
             costs = RunCosts(self._home.path / "runs", report.id)
             if stored.state == "finished":
                 self._say_finished()
             else:
                 # A round that was cut off goes on at once; and the aggregation is warm
                 # before it is needed, while the clients are being forked.
-                operator.advance()
+                federation.advance()
                 verb = "starts" if stored.created else "goes on"
                 self._view.say(
                     f"{options.name} {verb}: {options.settings.clients} clients"
@@ -188,15 +190,15 @@ class Runner:
                     self._view.say(f"note: {note}")
                 costs.open()
                 try:
-                    pool.start(self._clients(platform))
-                    report = self._watch(operator, pool)
+                    pool.start(self._clients(platform).start(self._home.logs))
+                    report = self._watch(federation, pool)
                 finally:
                     pool.stop()  # then all calls are counted
-                    costs.enter(self._totals(operator, platform, pool))
-            model = operator.model(options.name) if report.version >= 0 else None
+                    costs.enter(self._totals(federation, platform, pool))
+            model = federation.model(options.name) if report.version >= 0 else None
             history = History(
-                rounds=operator.rounds(options.name),
-                clients=operator.clients(options.name),
+                rounds=federation.rounds(options.name),
+                clients=federation.clients(options.name),
             )
             try:
                 return write(options.folder, report, history, model, costs.totals)
@@ -206,7 +208,7 @@ class Runner:
                     "command tries again"
                 ) from error
 
-    def _store(self, operator: Federation, pool: ClientPool) -> Started:
+    def _store(self, federation: Federation, pool: ClientPool) -> Started:
         """Store the experiment, and bring its initial model: no client chooses it.
 
         One that is there already is taken as it is, unless a file was named.
@@ -215,12 +217,12 @@ class Runner:
         vector, layout = pool.initial
         model = Model(0, vector, layout)
         if options.model is not None:
-            model = pretrained.read(options.model, layout)
-        pinned = model if options.model or not operator.knows(options.name) else None
+            model = model_files.read(options.model, layout)
+        pinned = model if options.model or not federation.knows(options.name) else None
         raw = msgspec.to_builtins(options.settings)
-        stored = operator.start(options.name, raw, resume=True, model=pinned)
-        if stored.awaits_model:
-            operator.bring(options.name, model)
+        stored = federation.start(options.name, raw, resume=True, model=pinned)
+        if stored.awaits_model and pinned is None:  # its first command was cut off
+            federation.bring(options.name, model)
         return stored
 
     def _say_finished(self) -> None:
@@ -234,36 +236,33 @@ class Runner:
             raise InputError(f"chaos: {again}")
         self._view.say(again)
 
-    def _clients(self, platform: Platform) -> Start:
-        names = numbered("client", self._options.settings.clients)
-        data_dir = self._settings.data_dir
-        return Start(
+    def _clients(self, platform: Platform) -> LocalClients:
+        options = self._options
+        count = options.settings.clients
+        common = ClientConfig(
             base_url=platform.base_url,
-            experiment=self._options.name,
-            names=names,
-            # A token each, so that experiments that ask for that take them, too.
-            enrolment_tokens={
-                name: tokens.enrolment_token(platform.secret, name) for name in names
-            },
-            at_once=self._options.at_once,
-            data_dir=str(data_dir.absolute()) if data_dir else None,
-            logs=str(self._home.logs),
-            spread_s=first_calls_s(self._settings, self._options.on, len(names)),
-            faults=None if self._options.faults.are_zero else self._options.faults,
+            name="client",
+            enrolment_token="",  # each gets one of its own
+            experiment=options.name,
+            data_dir=self._settings.data_dir,
+        )
+        return LocalClients(
+            spread(common, self._settings, options.on, count=count),
+            count=count,
+            at_once=options.at_once,
+            secret=platform.secret,
+            faults=None if options.faults.are_zero else options.faults,
         )
 
-    def _watch(self, operator: Federation, pool: ClientPool) -> Report:
-        following = Follower(operator, self._options.name)
-        while True:
-            report = following.look()
+    def _watch(self, federation: Federation, pool: ClientPool) -> Report:
+        for report in federation.watch(self._options.name, pause_s=LOOK_S):
             for ended in pool.events():
                 if ended.status != 0:
                     self._view.say(f"{ended.client} ended: {ended.message}")
             self._view.show(report, self._faults(pool))
-            if report.over:
-                return report
-            self._check_who_is_left(report, pool)
-            time.sleep(max(LOOK_S, report.look_again_s))
+            if not report.over:
+                self._check_who_is_left(report, pool)
+        return report
 
     def _check_who_is_left(self, report: Report, pool: ClientPool) -> None:
         """End a run whose round cannot have its quorum any more.
@@ -286,13 +285,13 @@ class Runner:
         return dict(pool.faults + self._host_faults.counts)
 
     def _totals(
-        self, operator: Federation, platform: Platform, pool: ClientPool
+        self, federation: Federation, platform: Platform, pool: ClientPool
     ) -> Totals:
         stats = platform.stats() if platform.stats else None
         return Totals(
             wall_s=time.monotonic() - self._started,
             calls_by_action=dict(pool.calls),
-            http_429=pool.throttled + operator.throttled,
+            http_429=pool.throttled + federation.throttled,
             bytes_in=pool.bytes_in,
             bytes_out=pool.bytes_out,
             peak_rss=stats.peak_rss if stats else {},
@@ -317,7 +316,7 @@ def _make_writable(folder: Path) -> None:
         raise InputError(f"--out: {folder} cannot be written to ({error})") from None
 
 
-def _unfinished(operator: Federation, name: str) -> str:
+def _unfinished(federation: Federation, name: str) -> str:
     """Return the first of NAME, NAME-2, NAME-3 … that has not been trained to its end.
 
     So a command that trains anew and is cut off is gone on with by its like.
@@ -326,13 +325,13 @@ def _unfinished(operator: Federation, name: str) -> str:
     return next(
         each
         for each in itertools.chain([name], others)
-        if not _is_finished(operator, each)
+        if not _is_finished(federation, each)
     )
 
 
-def _is_finished(operator: Federation, name: str) -> bool:
+def _is_finished(federation: Federation, name: str) -> bool:
     try:
-        return operator.outline(name).state == "finished"
+        return federation.outline(name).state == "finished"
     except OperatorError as error:
         refusal = error.__cause__
         if isinstance(refusal, Refused) and refusal.code == "unknown_experiment":

@@ -36,7 +36,7 @@ def operator(function) -> Iterator[Federation]:
 def test_an_experiment_through_the_invocation_url(machine, function, operator) -> None:
     machine.call("start", *AWS, *FEW, "--rounds", "2", "--experiment", "lambda")
     clients = machine.start("client", "--count", "2", *AWS)
-    wait_until(lambda: operator.report("lambda").version >= 0, "the initial model")
+    wait_until(lambda: operator.status("lambda").version >= 0, "the initial model")
     # Somebody else calls without waiting for his turn: the emulator's end. Started
     # again, as `docker run --restart` does, it serves clients that have not minded.
     function.crash()
@@ -74,7 +74,7 @@ def test_clients_in_the_background_are_ended_by_a_command(machine, operator) -> 
     crew = psutil.Process(pid)
     _, err = machine.call("client", "--count", "1", *AWS, code=1)
     assert f"clients run already (process {pid})" in err
-    wait_until(lambda: operator.report("waiting").enrolled == 2, "both enrolments")
+    wait_until(lambda: operator.status("waiting").enrolled == 2, "both enrolments")
     family = [crew, *crew.children(recursive=True)]
     assert len(family) == 4  # the command, the clients' parent, the clients
     out, _ = machine.call("client", "stop")
@@ -90,7 +90,7 @@ def test_clients_in_the_background_are_ended_by_a_command(machine, operator) -> 
 def test_clients_end_by_control_c(machine, operator) -> None:
     machine.call("start", *AWS, *FEW, "--clients", "9", "--experiment", "waiting")
     clients = machine.start("client", "--count", "2", *AWS)
-    wait_until(lambda: operator.report("waiting").enrolled == 2, "both enrolments")
+    wait_until(lambda: operator.status("waiting").enrolled == 2, "both enrolments")
     family = psutil.Process(clients.pid).children(recursive=True)
     out, err = interrupt(clients)
     assert clients.returncode == 130

@@ -22,7 +22,7 @@ from tests.cluster.server import COMMAND
 
 def report_of(operator: Federation, name: str) -> Report:
     """How the experiment stands; it must neither have failed nor been stopped."""
-    report = operator.report(name)
+    report = operator.status(name)
     assert report.state in ("enrolling", "running", "finished"), report.reason
     return report
 

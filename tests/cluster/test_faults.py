@@ -47,7 +47,7 @@ def test_training_survives_what_clusters_do(new_fleet, server, operator, tmp_pat
         fault(fleet, server, report)
     wait_training(operator, "hard", number + 1)
     operator.stop("hard")
-    report = operator.report("hard")
+    report = operator.status("hard")
     check_undisturbed(report, updates=CLIENTS)
     assert report.enrolled == CLIENTS
     assert report.version >= number

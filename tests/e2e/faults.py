@@ -204,7 +204,7 @@ class Federation:
 
     def report(self) -> Report:
         with self.deployment.operator() as operator:
-            return operator.report(self.name)
+            return operator.status(self.name)
 
     def wait_for_version(self, number: int) -> Report:
         return self.wait(lambda report: report.version >= number)

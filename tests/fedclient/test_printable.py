@@ -35,5 +35,5 @@ def test_an_operator_is_shown_no_control_of_a_stored_name() -> None:
     )
     with Federation("http://nowhere.invalid", b"k" * 32) as operator:
         operator._actions._transport = Script(status=[named])
-        found = operator.report()
+        found = operator.status()
     assert (found.experiment, found.reason) == (r"\x1b[2J", r"\x1b]0;x\x07")

@@ -21,7 +21,7 @@ class Deployment(Federation):
         self.accuracy = 0.5 if scored else None
         self.asked: list[Status] = []
 
-    def _report(self, request: Status) -> Report:
+    def _status(self, request: Status) -> Report:
         self.asked.append(request)
         limit = request.limit or 20
         end = self.rounds_closed
@@ -82,3 +82,15 @@ def test_all_rounds_and_all_clients_are_read_page_by_page() -> None:
     indexes = [each.index for each in deployment.clients("three")]
     assert indexes == [*range(2 * PAGE + 1)]
     assert len(deployment.asked) == 6
+
+
+def test_watching_ends_when_the_experiment_is_over(monkeypatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.sleep", slept.append)
+    states = [report(version=0), report(version=1, look_again_s=9.0)]
+    states.append(report(version=2, state="finished", over=True))
+    deployment = Deployment(3)
+    left = iter(states)
+    deployment._status = lambda request: next(left)
+    versions = [each.version for each in deployment.watch("three", pause_s=2.0)]
+    assert (versions, slept) == ([0, 1, 2], [2.0, 9.0])

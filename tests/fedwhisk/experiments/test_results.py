@@ -9,7 +9,7 @@ from PIL import Image
 from rich.console import Console
 from safetensors.numpy import load_file
 
-from fedwhisk.experiments.federation import Model
+from fedwhisk.experiments.model import Model
 from fedwhisk.experiments.results import (
     POINTS,
     Course,
