@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fedcore.pace import Pace, start_spread_s
+from fedwhisk.durations import in_words
 
 QUICK_S, SLOW_S = 60.0, 600.0
 """Least seconds of a round at which calls begin to matter, and to pass a deadline."""
@@ -66,9 +67,9 @@ def check_budget(calls_per_minute: int, clients: int, per_round: int) -> Finding
     enrolling_s = start_spread_s(clients, calls_per_minute)
     found = (
         f"{clients} clients with {pace.cohort} a round, at {calls_per_minute} calls a "
-        f"minute: rounds take {_span(pace.round_s)} or more, enrolling "
-        f"{_span(enrolling_s)}, and all have heard of the end {_span(pace.news_s)} "
-        "after it"
+        f"minute: rounds take {in_words(pace.round_s, digits=1)} or more, enrolling "
+        f"{in_words(enrolling_s, digits=1)}, and all have heard of the end "
+        f"{in_words(pace.news_s, digits=1)} after it"
     )
     more = "raise the platform's calls a minute and CALLS_PER_MINUTE with it"
     if pace.round_s > SLOW_S:
@@ -80,9 +81,3 @@ def check_budget(calls_per_minute: int, clients: int, per_round: int) -> Finding
     if max(enrolling_s, pace.news_s) > SLOW_S:
         return warning("budget", found, f"slow, not broken: have time, or {more}")
     return ok("budget", found)
-
-
-def _span(seconds: float) -> str:
-    if seconds >= 120:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

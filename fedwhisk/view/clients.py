@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from fedcore.messages import ClientReport, Part, Report
+from fedwhisk.durations import in_words
+from fedwhisk.view.tables import table
 
 if TYPE_CHECKING:
     from fedwhisk.clients.kubernetes import Pod
@@ -39,26 +41,16 @@ def assignment(report: Report, known: ClientReport | None) -> str:
 
 def seen(report: Report, known: ClientReport) -> str:
     """Say how long ago a client has called."""
-    return f"{age(report.now - known.last_seen)} ago"
-
-
-def age(seconds: float) -> str:
-    """Return a time as its largest unit, of which there are two at least."""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{max(0.0, seconds):.0f} s"
+    return f"{in_words(report.now - known.last_seen)} ago"
 
 
 def clients_table(report: Report, most: int | None = None) -> Group:
     """Return the clients by index: the first `most`, and how many more there are."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("index", "client", "assignment", "updates", "seen"):
-        words = head in ("client", "assignment")
-        table.add_column(head, justify="left" if words else "right", overflow="fold")
+    heads = ("index", "client", "assignment", "updates", "seen")
+    made = table(heads, words=("client", "assignment"))
     shown = report.clients[:most]
     for each in shown:
-        table.add_row(
+        made.add_row(
             str(each.index),
             Text(each.name),
             assignment(report, each),
@@ -67,8 +59,8 @@ def clients_table(report: Report, most: int | None = None) -> Group:
         )
     left_out = report.enrolled - len(shown)
     if not left_out:
-        return Group(table)
-    return Group(table, Text(f"and {left_out:,} more: `fedwhisk clients list`"))
+        return Group(made)
+    return Group(made, Text(f"and {left_out:,} more: `fedwhisk clients list`"))
 
 
 @dataclass(frozen=True)
@@ -94,16 +86,16 @@ def join(pods: Sequence[Pod], report: Report | None) -> list[Row]:
 def pods_table(pods: Sequence[Pod], report: Report | None) -> Table:
     """Return the pods with what the experiment knows of their clients."""
     title = f"experiment {report.experiment}: {report.state}" if report else None
-    table = Table(title=title, box=None, pad_edge=False)
-    for heading in ("pod", "state", "restarts", "client", "assignment", "seen", "s"):
-        table.add_column(heading, overflow="fold")
+    heads = ("pod", "state", "restarts", "client", "assignment", "seen", "s")
+    made = table(heads, words=heads)
+    made.title = title
     for row in join(pods, report):
         pod, known = row.pod, row.known
         called = seen(report, known) if report and known else ""
         speed = f"{known.train_s:.1f}" if known and known.train_s is not None else ""
         client = f"{known.index} ({known.rounds} rounds)" if known else ""
         restarts = str(pod.restarts)
-        table.add_row(
+        made.add_row(
             pod.name, pod.state, restarts, client, row.assignment, called, speed
         )
-    return table
+    return made

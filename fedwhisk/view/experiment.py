@@ -16,8 +16,9 @@ from rich.text import Text
 from fedcore import weights
 from fedcore.messages import Listing, LiveReport, Report, RoundReport
 from fedcore.settings import ExperimentSettings
+from fedwhisk.durations import in_words
 from fedwhisk.experiments.following import NO_COUNTS
-from fedwhisk.view.clients import age
+from fedwhisk.view.tables import table
 
 if TYPE_CHECKING:
     from fedwhisk.experiments.results import RunResult
@@ -160,7 +161,7 @@ def _headline(report: Report) -> str:
 def _progress(report: Report) -> str:
     left = time_left(report)
     words = f"{max(report.version, 0)} of {report.settings.rounds} rounds"
-    return f"{words}, about {_span(left)} left" if left is not None else words
+    return f"{words}, about {in_words(left)} left" if left is not None else words
 
 
 def _live_words(report: Report) -> str:
@@ -172,7 +173,7 @@ def _live_words(report: Report) -> str:
     stuck = f", {live.advancing()}" if live.advancing() else ""
     return (
         f"round {live.round} {live.state}: {live.counts.accepted} of {live.target} "
-        f"updates{refused}{attempt}, {_span(max(0.0, report.now - live.opened))}{stuck}"
+        f"updates{refused}{attempt}, {in_words(report.now - live.opened)}{stuck}"
     )
 
 
@@ -189,14 +190,12 @@ def time_left(report: Report) -> float | None:
 
 def rounds_table(rounds: list[RoundReport]) -> Table:
     """Return the rounds as a table."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
     heads = ["round", "updates", "examples", "seconds", "accuracy", "loss", "late"]
     any_refused = any(each.refused for each in rounds)
-    for head in [*heads, "refused"] if any_refused else heads:
-        table.add_column(head, justify="right")
+    made = table([*heads, "refused"] if any_refused else heads)
     for each in rounds:
         score = each.evaluation or {}
-        table.add_row(
+        made.add_row(
             str(each.round),
             str(each.updates),
             f"{each.examples:,}",
@@ -206,25 +205,23 @@ def rounds_table(rounds: list[RoundReport]) -> Table:
             str(each.counts.late or ""),
             *([str(each.counts.refused or "")] if any_refused else []),
         )
-    return table
+    return made
 
 
 def experiments_table(listing: Listing) -> Table:
     """Return the experiments as a table."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for head in ("experiment", "state", "round", "accuracy", "age"):
-        words = head in ("experiment", "state")
-        table.add_column(head, justify="left" if words else "right", overflow="fold")
+    heads = ("experiment", "state", "round", "accuracy", "age")
+    made = table(heads, words=("experiment", "state"))
     for each in listing.experiments:
         accuracy = (each.evaluation or {}).get("accuracy")
-        table.add_row(
+        made.add_row(
             each.experiment,
             each.state,
             f"{max(each.round, 0)} of {each.rounds}",
             "" if accuracy is None else f"{100 * accuracy:.2f} %",
-            age(listing.now - each.created),
+            in_words(listing.now - each.created),
         )
-    return table
+    return made
 
 
 def show_summary(console: Console, outcome: RunResult) -> None:
@@ -275,8 +272,3 @@ def _show_rounds(console: Console, rounds: list[RoundReport]) -> None:
 def counted(faults: Mapping[str, int]) -> str:
     """Return how often each fault was put in, in words."""
     return ", ".join(f"{fault} {count}" for fault, count in sorted(faults.items()))
-
-
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
