@@ -45,12 +45,9 @@ def start(
     """Store an experiment, so that clients can enrol; twice is once."""
     import msgspec
 
-    from fedwhisk.experiments import chosen_settings
     from fedwhisk.experiments.federation import operating
 
-    name, settings = chosen_settings.experiment(
-        config, experiment, options.everyday(context), set_ or ()
-    )
+    name, settings = options.experiment(context)
     begins_with = _read(model, settings.task) if model else None
     with operating(on, new=True) as federation:
         raw = msgspec.to_builtins(settings)

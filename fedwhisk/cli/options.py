@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -126,6 +125,18 @@ EVERYDAY = (
 """The settings that are options too."""
 
 
-def everyday(context: typer.Context) -> Mapping[str, object]:
-    """Return the settings that a command was given as options; None: not given."""
-    return {name: context.params[name] for name in EVERYDAY}
+def experiment(context: typer.Context) -> tuple[str, ExperimentSettings]:
+    """Return the name and the settings that `run` or `start` was given.
+
+    Raises:
+        InputError: names the setting, what was found and what was expected.
+    """
+    from fedwhisk.experiments import chosen_settings
+
+    given = context.params
+    return chosen_settings.experiment(
+        given["config"],
+        given["experiment"],
+        {name: given[name] for name in EVERYDAY},
+        given["set_"] or (),
+    )

@@ -81,9 +81,7 @@ def run(
     from fedwhisk.experiments.runner import RunOptions
     from fedwhisk.reach import chosen
 
-    name, settings = chosen_settings.experiment(
-        config, experiment, options.everyday(context), set_ or ()
-    )
+    name, settings = options.experiment(context)
     deployed = deployment.load()
     wanted = RunOptions(
         name=name,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fedcore.messages import LARGEST, Report
@@ -31,46 +33,16 @@ def draw(
     Raises:
         Undrawable: no version has a score that fits an axis.
     """
-    points = [
-        (number, 100 * accuracy, loss)
-        for number, accuracy, loss in scored
-        # A score that an earlier release took may be beyond any axis.
-        if abs(loss) <= LARGEST
-    ]
+    # A score that an earlier release took may be beyond any axis.
+    points = [each for each in scored if abs(each[2]) <= LARGEST]
     if not points:
         raise Undrawable(f"no version has a loss within {LARGEST:g}")
-    versions = [point[0] for point in points]
+    versions = [version for version, _, _ in points]
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     left = figure.subplots()
-    right = left.twinx()
-    (accuracy,) = left.plot(
-        versions,
-        [point[1] for point in points],
-        "o-",
-        color=GREEN,
-        label="accuracy",
-    )
-    (loss,) = right.plot(
-        versions, [point[2] for point in points], "s--", color=BLUE, label="loss"
-    )
-    left.set_xlabel("model version (rounds of training)")
-    left.set_ylabel("accuracy on the test set", color=GREEN)
-    left.yaxis.set_major_formatter(PercentFormatter(decimals=0))
-    left.set_ylim(0, 100)
-    left.xaxis.set_major_locator(MaxNLocator(integer=True))
-    left.grid(alpha=0.25)
-    right.set_ylabel("loss", color=BLUE)
-    right.set_ylim(bottom=min(0.0, *(point[2] for point in points)))
-    number, last, _ = points[-1]
-    left.annotate(
-        f"{last:.2f} %",
-        (number, last),
-        xytext=(0, -16),
-        textcoords="offset points",
-        ha="right",
-        color=GREEN,
-    )
+    accuracy = _accuracy(left, versions, [100 * share for _, share, _ in points])
+    loss = _loss(left.twinx(), versions, [loss for _, _, loss in points])
     left.legend(handles=[accuracy, loss], loc="center right", frameon=False)
     settings = report.settings
     figure.suptitle(report.experiment, fontsize=12)
@@ -81,3 +53,29 @@ def draw(
         color=GREY,
     )
     figure.savefig(path, dpi=140)
+
+
+def _accuracy(axes: Axes, versions: list[int], percents: list[float]) -> Line2D:
+    line: Line2D = axes.plot(versions, percents, "o-", color=GREEN, label="accuracy")[0]
+    axes.set_xlabel("model version (rounds of training)")
+    axes.set_ylabel("accuracy on the test set", color=GREEN)
+    axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+    axes.set_ylim(0, 100)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.grid(alpha=0.25)
+    axes.annotate(
+        f"{percents[-1]:.2f} %",
+        (versions[-1], percents[-1]),
+        xytext=(0, -16),
+        textcoords="offset points",
+        ha="right",
+        color=GREEN,
+    )
+    return line
+
+
+def _loss(axes: Axes, versions: list[int], losses: list[float]) -> Line2D:
+    line: Line2D = axes.plot(versions, losses, "s--", color=BLUE, label="loss")[0]
+    axes.set_ylabel("loss", color=BLUE)
+    axes.set_ylim(bottom=min(0.0, *losses))
+    return line

@@ -170,43 +170,52 @@ class Runner:
             self._view.say(f"chaos: {options.faults.words()}")
         with Federation(platform.base_url, platform.secret) as federation:
             if options.fresh:
-                options = self._options = replace(
-                    options, name=_unfinished(federation, options.name)
-                )
+                name = _unfinished(federation, options.name)
+                options = self._options = replace(options, name=name)
             stored = self._store(federation, pool)
             report = federation.status(options.name)
             costs = RunCosts(self._home.path / "runs", report.id)
             if stored.state == "finished":
                 self._say_finished()
             else:
-                # A round that was cut off goes on at once; and the aggregation is warm
-                # before it is needed, while the clients are being forked.
-                federation.advance()
-                verb = "starts" if stored.created else "goes on"
-                self._view.say(
-                    f"{options.name} {verb}: {options.settings.clients} clients"
-                )
-                for note in stored.notes:
-                    self._view.say(f"note: {note}")
+                self._say_start(stored)
                 costs.open()
                 try:
+                    # A round that was cut off goes on at once; and the aggregation is
+                    # warm before it is needed, while the clients are being forked.
+                    federation.advance()
                     pool.start(self._clients(platform).start(self._home.logs))
                     report = self._watch(federation, pool)
                 finally:
                     pool.stop()  # then all calls are counted
                     costs.enter(self._totals(federation, platform, pool))
-            model = federation.model(options.name) if report.version >= 0 else None
-            history = History(
-                rounds=federation.rounds(options.name),
-                clients=federation.clients(options.name),
-            )
-            try:
-                return write(options.folder, report, history, model, costs.totals)
-            except OSError as error:
-                raise OperatorError(
-                    f"{options.folder}: results cannot be written ({error}); the same "
-                    "command tries again"
-                ) from error
+            return self._write(federation, report, costs.totals)
+
+    def _say_start(self, stored: Started) -> None:
+        options = self._options
+        verb = "starts" if stored.created else "goes on"
+        self._view.say(f"{options.name} {verb}: {options.settings.clients} clients")
+        for note in stored.notes:
+            self._view.say(f"note: {note}")
+
+    def _write(
+        self, federation: Federation, report: Report, totals: Totals
+    ) -> RunResult:
+        """Write the results of what is trained so far.
+
+        Raises:
+            OperatorError: they cannot be written.
+        """
+        name, folder = self._options.name, self._options.folder
+        model = federation.model(name) if report.version >= 0 else None
+        history = History(federation.rounds(name), federation.clients(name))
+        try:
+            return write(folder, report, history, model, totals)
+        except OSError as error:
+            raise OperatorError(
+                f"{folder}: results cannot be written ({error}); the same command "
+                "tries again"
+            ) from error
 
     def _store(self, federation: Federation, pool: ClientPool) -> Started:
         """Store the experiment, and bring its initial model: no client chooses it.
