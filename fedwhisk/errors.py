@@ -20,7 +20,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 class OperatorError(Exception):
-    """A failure that the operator can understand and mend.
+    """A failure that the operator can understand and fix.
 
     Attributes:
         exit_code: what the command ends with: 1 when something failed, 2 when the

@@ -1,9 +1,9 @@
-"""Faults on purpose, for a show: `fedwhisk run --chaos drop=0.05,crash=0.02`.
+"""Faults that are injected on purpose: `fedwhisk run --chaos drop=0.05,crash=0.02`.
 
-Each rate is a probability: of a call that is dropped, delayed or doubled, of an
-activation whose process is killed, of a training that takes long. The streams of
-chance are seeded, one for each client and one for the host; what they meet depends on
-the machine's timing, so two runs have the same dice and not the same story.
+Each rate is a probability: that a call is dropped, delayed or doubled, that an
+activation's process is killed, that a training takes long. Each client and the host
+have a seeded stream of random numbers. Which calls they hit depends on the machine's
+timing, so two runs with one seed do not meet the same faults.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Note = Callable[[str], None]
 
 
 class FaultRates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much of what: rates from 0 (never) to 1 (always), and a seed."""
+    """Rates of faults, from 0 (never) to 1 (always), and a seed."""
 
     drop: float = 0.0
     delay: float = 0.0
@@ -54,16 +54,16 @@ class FaultRates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @property
     def are_zero(self) -> bool:
-        """Whether nothing will happen."""
+        """True if no fault will happen."""
         return not any((self.drop, self.delay, self.double, self.crash, self.slow))
 
     def words(self) -> str:
-        """Return what is on, in the option's own notation."""
+        """Return the rates above 0, as the option takes them."""
         on = {k: v for k, v in msgspec.structs.asdict(self).items() if v}
         return ",".join(f"{name}={value:g}" for name, value in on.items())
 
     def stream(self, whose: str) -> random.Random:
-        """Return somebody's own stream of chance."""
+        """Return the stream of random numbers of a client or the host."""
         return random.Random(f"chaos/{self.seed}/{whose}")  # noqa: S311 - a show
 
 
@@ -96,7 +96,7 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 class ClientFaults:
-    """What comes between one client and its federation; `note` is told each time."""
+    """Faults between one client and its federation; each is passed to `note`."""
 
     def __init__(self, chaos: FaultRates, client: str, note: Note) -> None:
         self._chaos = chaos
@@ -116,7 +116,7 @@ class ClientFaults:
                 started = time.monotonic()
                 yield
                 took = time.monotonic() - started
-            # Its place is free again: a slow machine takes nobody else's time.
+            # Its slot is free again: a slow machine takes nobody else's time.
             if self._happens(self._chaos.slow, SLOWED):
                 sleep(took * (self._random.uniform(2.0, SLOWEST) - 1.0))
 

@@ -22,7 +22,7 @@ def chosen(settings: Settings, on: Where | None) -> Where:
     """Return the deployment that a command means.
 
     It is the one that `--on` says; else the only one that is configured or running;
-    else, where there is no such one, the embedded platform.
+    else the embedded platform.
 
     Raises:
         InputError: several are configured or running, and `--on` does not say which.
@@ -45,7 +45,7 @@ def chosen(settings: Settings, on: Where | None) -> Where:
 
 @contextmanager
 def reach(settings: Settings, where: Where, *, new: bool = False) -> Iterator[Platform]:
-    """Yield a deployment; the embedded one is started for so long if it is not up.
+    """Yield a deployment; the embedded one is started for this block if it is not up.
 
     Args:
         settings: the deployment's.
@@ -53,7 +53,7 @@ def reach(settings: Settings, where: Where, *, new: bool = False) -> Iterator[Pl
         new: whether the embedded one may be made where it has never been up.
 
     Raises:
-        InputError: where it is, or its secret, is not set; or nothing is there.
+        InputError: its URL or its secret is not set, or nothing is there.
         OperatorError: as `embedded`.
     """
     if where is not Where.EMBEDDED:

@@ -46,7 +46,10 @@ def _say_version(asked: bool) -> None:
 Version = Annotated[
     bool,
     typer.Option(
-        "--version", callback=_say_version, is_eager=True, help="Say it, and end."
+        "--version",
+        callback=_say_version,
+        is_eager=True,
+        help="Show the version and exit.",
     ),
 ]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fedclient.environment import ClientConfig
     from fedwhisk.config import Settings
 
-app = typer.Typer(help="Be clients on this machine.")
+app = typer.Typer(help="Run clients on this machine.")
 
 Name = Annotated[
     str | None,
@@ -26,7 +26,7 @@ Experiment = Annotated[
 ]
 Count = Annotated[
     int | None,
-    typer.Option(min=1, help="So many, forked from one; else this process is one."),
+    typer.Option(min=1, help="Start this many clients, forked from one process."),
 ]
 Detach = Annotated[
     bool, typer.Option("--detach", help="Run in the background; `client stop` ends it.")
@@ -43,7 +43,7 @@ def client(
     max_training: options.MaxTraining = None,
     on: options.On = None,
 ) -> None:
-    """Be clients on this machine until the experiment is over."""
+    """Run clients on this machine until the experiment is over."""
     if context.invoked_subcommand is not None:
         return
     from fedwhisk import config

@@ -30,7 +30,7 @@ Chaos = Annotated[
     typer.Option(
         "--chaos",
         metavar="RATES",
-        help="Faults on purpose, such as drop=0.05,delay=0.1,double=0.05,crash=0.02,"
+        help="Faults to inject, such as drop=0.05,delay=0.1,double=0.05,crash=0.02,"
         "slow=0.1,seed=1.",
     ),
 ]
@@ -38,7 +38,7 @@ Fresh = Annotated[
     bool,
     typer.Option(
         "--fresh",
-        help="Train one that has finished anew, as NAME-2, NAME-3 …",
+        help="Train a finished one again, as NAME-2, NAME-3 …",
     ),
 ]
 Port = Annotated[

@@ -11,7 +11,7 @@ from fedwhisk.cli import options
 from fedwhisk.platforms import Where
 
 app = typer.Typer(
-    help="Print a token: whoever holds it may do what it says.", no_args_is_help=True
+    help="Print a token: its holder has the rights that it names.", no_args_is_help=True
 )
 
 Name = Annotated[

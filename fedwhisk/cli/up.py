@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 AWAKE_S = 1.0
 DATABASE_PORT = 27017
 OPEN_DATABASE = (
-    "warning: the database has no password: who reaches MONGODB_URL reads and changes "
-    "all that is in it"
+    "warning: the database has no password: all who reach MONGODB_URL read and change "
+    "everything in it"
 )
 
 Port = Annotated[
@@ -88,7 +88,7 @@ def _address(text: str) -> tuple[str, int]:
 
 
 def described(platform: Platform) -> list[tuple[str, str]]:
-    """Say where a platform is, for whoever may reach it, and what lets him in."""
+    """Return where a platform is, and the tokens that give access to it."""
     from fedcore import tokens
 
     path = platform.base_url.removeprefix(platform.apihost)

@@ -63,7 +63,7 @@ def with_own_token(client: ClientConfig, secret: bytes | None) -> ClientConfig:
 def spread(
     client: ClientConfig, settings: Settings, on: Where, *, count: int
 ) -> ClientConfig:
-    """Return settings that spread the first calls of so many clients."""
+    """Return settings that spread the first calls of `count` clients."""
     return replace(client, start_spread_s=first_calls_s(settings, on, count))
 
 

@@ -1,7 +1,7 @@
 """Many clients on this machine: `fedwhisk client --count 20`.
 
-They are forked from one process that has torch loaded (see `pool`). One crew runs in
-a home at a time; its file there names the process that ends it all.
+They are forked from one process that has torch loaded (see `pool`). A home has one
+such group at a time; a file there names the process that ends it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SAY_S = 10.0
 """Seconds between two lines that tell how many have enrolled so far."""
 
 ENROLLED = "enrolled in "
-"""What a client writes when it is in."""
+"""What a client logs when it has enrolled."""
 
 STOP_S = 60.0
 """A client that waits for an answer sees the signal when the answer is there."""
@@ -45,15 +45,15 @@ STOP_S = 60.0
 
 @dataclass(frozen=True)
 class LocalClients:
-    """The clients that are wanted.
+    """The clients to start.
 
     Attributes:
         config: what they have in common; each one's name is this one's and a number.
         count: how many.
         at_once: how many may train at the same moment.
-        secret: the deployment's, if it is at hand: then each gets a token of its own,
-            which experiments may ask for.
-        faults: what disturbs them on purpose; None: nothing.
+        secret: the deployment's, if it is known: then each client gets its own token,
+            which experiments may require.
+        faults: rates of faults that disturb them; None: no faults.
     """
 
     config: ClientConfig
@@ -65,7 +65,7 @@ class LocalClients:
     @property
     def names(self) -> list[str]:
         """One name a client, the same at every start."""
-        # It names a log file, too.
+        # A name is also a log file's.
         return numbered(self.config.name.replace("/", "-"), self.count)
 
     def one(self, name: str) -> ClientConfig:
@@ -77,7 +77,7 @@ class LocalClients:
         return self.one(self.names[0])
 
     def start(self, logs: Path) -> Start:
-        """Return the word that starts them."""
+        """Return the message that starts them."""
         data_dir = self.config.data_dir
         return Start(
             base_url=self.config.base_url,
@@ -96,7 +96,7 @@ class LocalClients:
 
 
 def run(clients: LocalClients, home: Home, say: Callable[[str], None]) -> int:
-    """Be the clients until their experiment is over, or a signal comes.
+    """Run the clients until their experiment is over, or a signal comes.
 
     Returns:
         The exit status: 0, 1 if a client gave up, 130 if it was interrupted.
@@ -108,7 +108,7 @@ def run(clients: LocalClients, home: Home, say: Callable[[str], None]) -> int:
     home.make()
     if is_locked(_lock(home)):
         raise OperatorError(_taken(home))
-    # Before they are on duty: who starts them in the background hears of it, too.
+    # Checked before the lock is taken, so that `--detach` reports it.
     task = _task(clients.first())
     if task is None:
         say(f"experiment {clients.config.experiment} is over: nothing is left to do")
@@ -130,10 +130,10 @@ def run(clients: LocalClients, home: Home, say: Callable[[str], None]) -> int:
 
 
 def detach(command: Sequence[str], home: Home) -> int:
-    """Start a command that runs a crew in the background; return its process number.
+    """Start a command that runs clients in the background; return its process number.
 
     Raises:
-        OperatorError: a crew runs already, or the command ended at once.
+        OperatorError: clients run already, or the command ended at once.
     """
     home.make()
     if is_locked(_lock(home)):
@@ -155,10 +155,10 @@ def detach(command: Sequence[str], home: Home) -> int:
 
 
 def stop(home: Home) -> int | None:
-    """End the crew; return the number of its process, None when there was none.
+    """End the clients; return the number of their process, None if none ran.
 
     Raises:
-        OperatorError: it does not end.
+        OperatorError: they do not end.
     """
     pid = running(home)
     if pid is None:
@@ -173,7 +173,7 @@ def stop(home: Home) -> int | None:
 
 
 def running(home: Home) -> int | None:
-    """Return the process that runs the crew of a home, if one does."""
+    """Return the process that runs the clients of a home, if one does."""
     if not is_locked(_lock(home)):
         return None
     try:
@@ -183,12 +183,12 @@ def running(home: Home) -> int | None:
 
 
 class EnrolmentProgress:
-    """Who has enrolled, as the clients' logs tell.
+    """How many clients have enrolled, by their logs.
 
     Args:
         names: of the clients that are about to start.
-        logs: the folder of their logs; those of their predecessors go.
-        say: is told how many have, now and then, and when all have.
+        logs: the folder of their logs; old ones are removed.
+        say: gets a line now and then, and when all have enrolled.
     """
 
     def __init__(
@@ -202,7 +202,7 @@ class EnrolmentProgress:
             log.unlink(missing_ok=True)
 
     def look(self) -> None:
-        """Look who has enrolled since the last time."""
+        """Count the clients that have enrolled since the last time."""
         self._missing = {log for log in self._missing if not _has_enrolled(log)}
         missing, now = len(self._missing), time.monotonic()
         if missing != self._said and (not missing or now > self._last + SAY_S):
@@ -235,7 +235,7 @@ def _watch(
 
 
 def _task(config: ClientConfig) -> str | None:
-    """Ask what is learned: it is loaded once, for all clients. None: it is over.
+    """Return the task, which is loaded once for all clients; None if it is over.
 
     Raises:
         OperatorError: nobody answers there, or not to this token, or there is no
@@ -256,7 +256,7 @@ def _task(config: ClientConfig) -> str | None:
 
 @contextmanager
 def _on_duty(home: Home) -> Iterator[None]:
-    """Be the home's crew; the kernel ends that with this process, however it ends."""
+    """Hold the home's lock of clients; the kernel frees it when this process ends."""
     with ExitStack() as until_the_end:
         try:
             until_the_end.enter_context(locked(_lock(home)))

@@ -40,20 +40,20 @@ from fedwhisk.local.database import last_line
 from fedwhisk.local.die_with_parent import die_with_parent
 
 CRASHED = 70
-"""Exit status of a client that met an error nobody expected (EX_SOFTWARE)."""
+"""Exit status of a client after an unexpected error (EX_SOFTWARE)."""
 
 GIVEN_UP = (0, 1)
 """Exit statuses after which a client has nothing left to try."""
 
 SAME_FAULTS = 3
-"""After the same error so many times in a row a client gives up."""
+"""A client gives up after this many equal errors in a row."""
 
 LONGEST_PAUSE_S = 60.0
 END_S = 10.0
 
 
 class _CannotStart(Exception):
-    """Nothing can be started; the text says why."""
+    """No client can be started; the text says why."""
 
 
 @dataclass
@@ -78,7 +78,7 @@ class ClientSupervisor:
     last_errors: dict[str, deque[str]] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Be the clients' parent until the standard input closes."""
+        """Start and restart clients until the standard input closes."""
         self.selector.register(sys.stdin.buffer, selectors.EVENT_READ)
         for name in self.start.names:
             self._fork(name, 0)
@@ -117,7 +117,7 @@ class ClientSupervisor:
     def _become_client(
         self, name: str, ends: int, keeper: socket.socket, parent: int
     ) -> NoReturn:
-        """Never returns: the child ends here, whatever happens."""
+        """Run the child to its end, in every case; never return."""
         status = CRASHED
         try:
             die_with_parent(parent)
@@ -125,7 +125,7 @@ class ClientSupervisor:
                 other.close()
             self.selector.close()
             report = os.dup(1)
-            _speak_into(Path(self.start.logs) / f"{name}.log", anew=not ends)
+            _log_to(Path(self.start.logs) / f"{name}.log", truncate=not ends)
             status = _run(self.start, name, TrainingSlot(keeper), report)
         except BaseException:  # noqa: BLE001 - a fork must not return into its parent
             traceback.print_exc()
@@ -143,7 +143,7 @@ class ClientSupervisor:
             self._buried(worker, restart=restart)
 
     def _buried(self, worker: socket.socket, *, restart: bool) -> None:
-        """A client is gone: report it, and plan its return if it crashed."""
+        """Report that a client has ended, and plan its restart if it crashed."""
         child = self.children.pop(worker)
         self.selector.unregister(worker)
         worker.close()
@@ -161,9 +161,9 @@ class ClientSupervisor:
         _report(Ended(child.name, status, pause, said))
 
     def _is_hopeless(self, child: Child, status: int, said: str) -> bool:
-        """Tell whether a client meets the same error again and again.
+        """Return True if a client meets the same error again and again.
 
-        One that stays for other experiments may be luckier with those.
+        A client that stays for other experiments may do better in those.
         """
         if status != CRASHED or self.start.stay:
             return False
@@ -186,7 +186,7 @@ class ClientSupervisor:
 
 
 def _run(start: Start, name: str, slot: TrainingSlot, report: int) -> int:
-    """Be one client to its end; return its exit status."""
+    """Run one client to its end; return its exit status."""
     from fedclient import logs
     from fedclient.api import Traffic
     from fedclient.environment import ClientConfig
@@ -216,9 +216,9 @@ def _run(start: Start, name: str, slot: TrainingSlot, report: int) -> int:
     return run_client(config, train_slot=slot, on_traffic=tell, faults=faults)
 
 
-def _speak_into(log: Path, *, anew: bool) -> None:
-    """Send what this process says to a file: a new one, or the end of what is there."""
-    how = os.O_TRUNC if anew else 0
+def _log_to(log: Path, *, truncate: bool) -> None:
+    """Write this process's output to a file: a new one, or at its end."""
+    how = os.O_TRUNC if truncate else 0
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | how, 0o600)
     for standard in (1, 2):
         os.dup2(descriptor, standard)
@@ -234,7 +234,7 @@ def _load(task: str, data_dir: str, seed: str = "") -> tuple[Ready, bytes]:
     """Load what all clients share; with a seed, also make the initial model.
 
     Raises:
-        _CannotStart: says what stands against it.
+        _CannotStart: says why it cannot be loaded.
     """
     from fedclient import tasks
     from fedclient.data import DataError
@@ -260,7 +260,7 @@ def _load(task: str, data_dir: str, seed: str = "") -> tuple[Ready, bytes]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Load, wait for the word, and be the clients' parent."""
+    """Load what clients share, wait for `Start`, and run them."""
     try:
         ready, model = _load(*arguments)
     except _CannotStart as trouble:

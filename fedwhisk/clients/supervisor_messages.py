@@ -11,7 +11,7 @@ from fedwhisk.faults import FaultRates
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
-    """Be so many clients of an experiment.
+    """Start these clients.
 
     Attributes:
         base_url: where the actions are.
@@ -23,7 +23,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
         logs: the folder for what the clients say.
         stay: whether they wait for the next experiment after one has ended.
         spread_s: seconds over which their first calls are spread.
-        faults: what disturbs them on purpose; None on a calm day.
+        faults: rates of faults that disturb them; None: no faults.
     """
 
     base_url: str
@@ -59,7 +59,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 class Calls(msgspec.Struct, frozen=True, tag="calls"):
-    """What one client's calls came to, at its end."""
+    """The calls that one client has made, sent at its end."""
 
     calls: dict[str, int]
     bytes_in: int
@@ -93,7 +93,7 @@ Event = Ready | Failed | Calls | FaultInjected | Ended
 
 
 def numbered(base: str, count: int) -> list[str]:
-    """Return the names of so many clients: the same at every start."""
+    """Return the names of `count` clients: the same at every start."""
     width = len(str(count - 1))
     return [f"{base}-{number:0{width}}" for number in range(count)]
 

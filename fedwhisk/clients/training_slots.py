@@ -1,8 +1,8 @@
-"""Places for work that only a few processes may do at once, safe against kill -9.
+"""Slots for work that only a few processes may do at once, safe against kill -9.
 
-One process keeps the places; each of the others asks for one over a socket. The
-kernel closes the socket of a process that dies, and its place is free again: a
-semaphore in shared memory would be one place short for ever.
+One process keeps the slots; each of the others asks for one over a socket. The kernel
+closes the socket of a process that dies, and its slot is free again. A semaphore in
+shared memory would lose that slot.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class TrainingSlot:
         self._asked = False
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Take a place; False if there was none in `timeout` seconds.
+        """Take a slot; return False if none was free for `timeout` seconds.
 
         The wait keeps its turn: asking again goes on waiting.
 
@@ -36,20 +36,20 @@ class TrainingSlot:
         if not ready:
             return False
         if self._keeper.recv(1) != GRANT:
-            raise ConnectionError("nobody keeps the places any more")
+            raise ConnectionError("the keeper of the slots is gone")
         return True
 
     def release(self) -> None:
-        """Give the place back."""
+        """Give the slot back."""
         self._asked = False
         self._keeper.sendall(GIVE_BACK)
 
 
 class Keeper:
-    """The keeper's side: grants places in the order in which they were asked for."""
+    """The keeper's side: grants slots in the order of the requests."""
 
-    def __init__(self, places: int) -> None:
-        self._free = places
+    def __init__(self, slots: int) -> None:
+        self._free = slots
         self._waiting: deque[socket.socket] = deque()
         self._holding: set[socket.socket] = set()
 

@@ -1,8 +1,8 @@
-"""Examine a deployment by its base URL alone, which every platform allows.
+"""Check a deployment by its base URL alone, which works on every platform.
 
-The doctor calls each action once, as a client would. All but two calls are made by
-nobody in particular and are refused for that; the operator's are `status`, which reads
-only, and `advance_round`, which moves on what is overdue anyway.
+The doctor calls each action once, as a client would. All calls but two carry no token
+and are refused for that. The other two are the operator's: `status` only reads, and
+`advance_round` moves on rounds that are overdue anyway.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def check_deployment(base_url: str, secret: bytes, build: str) -> Iterator[Finding]:
-    """Call the actions and judge their answers.
+    """Call the actions and check their answers.
 
     Args:
         base_url: where the actions are.
@@ -51,7 +51,7 @@ def check_deployment(base_url: str, secret: bytes, build: str) -> Iterator[Findi
 
 
 def check_url(base_url: str, answer: ProbeAnswer) -> Finding:
-    """Whether anybody answers there, and whether strangers can read along."""
+    """Check that the actions answer, and that strangers cannot read along."""
     if answer.status == NO_ANSWER:
         return problem("url", f"{base_url}: {answer.why}", _way_out(answer.why))
     found = f"{base_url} answers in {answer.seconds:.1f} s"
@@ -72,7 +72,7 @@ def _way_out(why: str) -> str:
 
 
 def check_clock(answer: ProbeAnswer) -> Iterator[Finding]:
-    """How far the server's clock and ours are apart, where it tells the time."""
+    """Check how far the server's clock and ours are apart, if it sends its time."""
     if "date" not in answer.headers:
         return
     theirs = parsedate_to_datetime(answer.headers["date"]).timestamp()
@@ -89,7 +89,7 @@ def check_clock(answer: ProbeAnswer) -> Iterator[Finding]:
 
 
 def check_settings(status: ProbeAnswer) -> Iterator[Finding]:
-    """What the answer to the operator's `status` tells of secret and database."""
+    """Check secret and database by the answer to the operator's `status`."""
     code = status.code
     message = status.error.message if status.error else ""
     if code == "misconfigured":
@@ -118,7 +118,7 @@ def check_settings(status: ProbeAnswer) -> Iterator[Finding]:
 
 
 def check_actions(answers: Mapping[str, ProbeAnswer], build: str) -> Finding:
-    """Whether all actions are there, and made of these sources."""
+    """Check that all actions are deployed, and built from these sources."""
     silent = [name for name, answer in answers.items() if not answer.is_ours]
     if silent:
         missing = [name for name in silent if answers[name].status == 404]
@@ -141,7 +141,7 @@ def check_actions(answers: Mapping[str, ProbeAnswer], build: str) -> Finding:
 
 
 def check_sequence(answer: ProbeAnswer) -> Finding:
-    """Whether rounds can move on."""
+    """Check that rounds can move on."""
     if answer.status == 200:
         return ok("sequence", f"advance_round answers in {answer.seconds:.1f} s")
     if answer.error is not None:

@@ -1,4 +1,4 @@
-"""What actions answer to a doctor, and what the platform's own words mean."""
+"""Answers of the actions to the doctor's probes, and what a platform's own mean."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_ANSWER = 0
 
 @dataclass(frozen=True)
 class Error:
-    """What our errors say."""
+    """The content of an error of our actions."""
 
     code: str
     message: str
@@ -26,11 +26,11 @@ class Error:
 
 @dataclass(frozen=True)
 class ProbeAnswer:
-    """What came of one call.
+    """The answer to one call.
 
     Attributes:
         status: the HTTP status, or NO_ANSWER.
-        error: our error, None where it is none or not ours.
+        error: our error; None if the answer is no error of ours.
         why: why there was no answer.
         headers: by their names in lower case.
         sent: when the call was made, in seconds since the epoch.
@@ -46,17 +46,17 @@ class ProbeAnswer:
 
     @property
     def is_ours(self) -> bool:
-        """Whether an action of ours gave it, not the platform."""
+        """True if an action of ours answered, not the platform."""
         return self.status == 200 or self.error is not None
 
     @property
     def code(self) -> str:
-        """Our error's code; empty where there is none."""
+        """The code of our error; empty if there is no error."""
         return self.error.code if self.error else ""
 
 
 def probe(transport: Transport, route: ActionSpec) -> ProbeAnswer:
-    """Call an action as nobody, with a field that no action has: it must refuse."""
+    """Call an action without a token and with an unknown field: it must refuse."""
     if route.method == "GET":
         return ask(transport, Message(route.name, "GET", query={"probe": "true"}))
     headers = {"content-type": JSON}
@@ -65,7 +65,7 @@ def probe(transport: Transport, route: ActionSpec) -> ProbeAnswer:
 
 
 def ask(transport: Transport, message: Message) -> ProbeAnswer:
-    """Make one call, whatever comes of it."""
+    """Make one call and return its answer, also if none came."""
     sent = time.time()
     try:
         reply = transport.send(message)
@@ -81,7 +81,7 @@ def ask(transport: Transport, message: Message) -> ProbeAnswer:
 
 
 def _innermost(error: BaseException) -> str:
-    """What went wrong at last, without the layers that have passed it on."""
+    """Return the original error of a chain."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     return f"{type(error).__name__}: {error}"
@@ -93,7 +93,7 @@ def _our_error(body: bytes) -> Error | None:
 
 
 def explain(action: str, answer: ProbeAnswer) -> tuple[str, str]:
-    """What the platform's own answer means, and what to do about it."""
+    """Return what the platform's own answer means, and what to do about it."""
     activation = answer.headers.get("x-openwhisk-activation-id", "")
     look = f"`wsk activation get {activation}`" if activation else "the platform's logs"
     meanings = {

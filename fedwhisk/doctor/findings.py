@@ -1,4 +1,4 @@
-"""What a doctor finds, and how the call budget stands to a number of clients."""
+"""Findings of the doctor, and whether the call budget suffices for the clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ QUICK_S, SLOW_S = 60.0, 600.0
 
 
 class Grade(StrEnum):
-    """How a thing stands."""
+    """Grades of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -23,13 +23,13 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """How one thing stands.
+    """What was found about one thing.
 
     Attributes:
-        check: what was looked at, one word.
-        grade: how it stands.
+        check: what was checked, in one word.
+        grade: how good or bad it is.
         found: what was found, a sentence without its full stop.
-        advice: what to do about it; empty where nothing is to be done.
+        advice: what to do about it; empty if nothing.
     """
 
     check: str
@@ -39,27 +39,27 @@ class Finding:
 
 
 def ok(check: str, found: str) -> Finding:
-    """Nothing to be done."""
+    """Return a finding that needs no action."""
     return Finding(check, Grade.OK, found)
 
 
 def warning(check: str, found: str, advice: str) -> Finding:
-    """It works, but not as well as it could, or not for ever."""
+    """Return a finding about what works, but could be better, or will end."""
     return Finding(check, Grade.WARNING, found, advice)
 
 
 def problem(check: str, found: str, advice: str) -> Finding:
-    """No experiment will get through like this."""
+    """Return a finding that keeps every experiment from finishing."""
     return Finding(check, Grade.PROBLEM, found, advice)
 
 
 def healthy(findings: Iterable[Finding]) -> bool:
-    """Whether an experiment will get through."""
+    """Return True if an experiment can finish."""
     return all(finding.grade is not Grade.PROBLEM for finding in findings)
 
 
 def check_budget(calls_per_minute: int, clients: int, per_round: int) -> Finding:
-    """Say what a budget means for so many clients, as they will be paced by it.
+    """Return what a budget means for a number of clients, paced by it.
 
     A model of one chunk is assumed; a larger one takes more calls.
     """

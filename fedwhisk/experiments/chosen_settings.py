@@ -19,7 +19,7 @@ from fedwhisk.experiments import yaml_file
 from fedwhisk.faults import FaultRates, parse
 
 NOT_SETTINGS = ("experiment", "chaos")
-"""What a file may say besides: the experiment's name, and a run's faults."""
+"""What else a file may hold: the experiment's name, and a run's faults."""
 
 
 def experiment(

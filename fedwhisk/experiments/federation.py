@@ -58,7 +58,7 @@ class Federation:
 
     @property
     def throttled(self) -> int:
-        """How many of its calls the platform has refused for their number."""
+        """The number of calls that the platform has throttled."""
         return self._actions.traffic.throttled
 
     def start(
@@ -121,7 +121,7 @@ class Federation:
         return self._call("revoke_client", request, messages.Revoked)
 
     def advance(self) -> None:
-        """Move on whatever is overdue, in every experiment that runs."""
+        """Advance all overdue rounds, in every running experiment."""
         self._call("advance_round", messages.AdvanceRound(), messages.Advanced)
 
     def status(
@@ -195,7 +195,7 @@ class Federation:
         """Return how an experiment stands in a line; no name means the newest.
 
         Raises:
-            OperatorError: there is none.
+            OperatorError: there is no experiment.
         """
         request = messages.Status(experiment=name, view="list", limit=1)
         found = self._call("status", request, messages.Listing).experiments

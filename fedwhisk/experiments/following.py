@@ -44,8 +44,8 @@ class Follower:
     def look(self) -> Report:
         """Return how it stands now.
 
-        Its rounds are the last few, and before them any others that have closed since
-        the last look: none is missed.
+        Its rounds are the last few, after any others that have closed since the last
+        look, so that none is missed.
         """
         report = self._federation.status(self._name, since=self._since())
         self._name = report.experiment

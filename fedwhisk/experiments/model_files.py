@@ -19,7 +19,7 @@ def read(path: Path, layout: Layout | None) -> Model:
 
     Args:
         path: a safetensors file of float32 tensors.
-        layout: the task's; None where the task is not at hand: then the file's own.
+        layout: the task's; None means the file's own.
 
     Raises:
         InputError: the file cannot be read, or its tensors are not the task's.
@@ -32,7 +32,7 @@ def read(path: Path, layout: Layout | None) -> Model:
 
 
 def layout_of(task: str) -> Layout | None:
-    """Return a task's layout; None where the task cannot be loaded on this machine."""
+    """Return a task's layout; None if the task cannot be loaded on this machine."""
     try:
         return tasks.find(task).layout
     except UnknownTask:

@@ -20,7 +20,7 @@ POINTS = 2_000
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to. Bytes are of bodies, as its clients sent and got them.
+    """What a run cost. Bytes are of bodies, as its clients sent and received them.
 
     Attributes:
         wall_s: seconds from the command to the results; of several commands, if the
@@ -29,7 +29,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
         http_429: how many of them the platform throttled.
         peak_rss: largest memory of an action's process, in bytes, by action.
         activations: how often each action ran on the platform that this started, for
-            whomever: its clients, its operator, its guests.
+            all: its clients, its operator, other runs.
         cold_starts: how many of them began in a fresh process.
         gb_s: what OpenWhisk would bill for them, in GB-seconds.
         chaos: faults that were put in on purpose, by kind.
@@ -95,13 +95,13 @@ class History:
 
 @dataclass
 class Course:
-    """What the rounds come to, counted while they go by.
+    """Sums over the rounds, counted while they are read.
 
     Attributes:
         trained: rounds of training.
         train_s: seconds that clients trained in them, all together.
         capped: rounds in which an update counted less than it claimed.
-        score: the newest version's that has one; empty where there is none.
+        score: of the newest scored version; empty if none is scored.
         points: version, accuracy and loss, of at most `2 * POINTS` scored versions
             that lie `every` apart.
     """
@@ -151,7 +151,7 @@ class RunResult:
 
     @property
     def score(self) -> dict[str, float]:
-        """The newest version's score; empty where there is none."""
+        """The newest version's score; empty if none is scored."""
         return self.course.score
 
     def to_json(self) -> str:
@@ -253,7 +253,7 @@ def _write_history(
 
 
 def _item(place: int, value: msgspec.Struct) -> bytes:
-    """Return an item of a list in JSON, on a line of its own."""
+    """Return an item of a list in JSON, on its own line."""
     comma = b"," if place else b""
     return comma + b"\n      " + msgspec.json.encode(value)
 

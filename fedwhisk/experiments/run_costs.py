@@ -1,7 +1,7 @@
 """What an experiment has cost, over all commands that have worked on it.
 
-A run that is cut off is gone on with by another command. What its clients called is
-counted when they end, so each command enters its own part, and the sum is the cost.
+Another command may go on with a run that was cut off. Clients count their calls when
+they end, so each command enters its part, and the sum is the cost.
 """
 
 from __future__ import annotations

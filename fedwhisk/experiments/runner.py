@@ -1,7 +1,7 @@
 """One run: platform up, clients in, watched to the end, results written.
 
-All state is the platform's, so a run that is cut off anywhere goes on when it is
-started again; nothing here needs to be remembered.
+The platform holds all state, so a run that is cut off anywhere goes on when it is
+started again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ LOOK_S = 0.5
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What is to be run.
+    """What to run, and how.
 
     Attributes:
         name: the experiment.
@@ -54,7 +54,7 @@ class RunOptions:
         port: where the embedded host listens, if that port is free.
         on: which deployment serves the actions.
         faults: what is done to it on purpose, to show that it does no harm.
-        fresh: whether one that has finished is trained anew, under another name.
+        fresh: whether to train a finished one again, under another name.
         model: the file that training starts from; None: the task's initial model.
     """
 
@@ -146,7 +146,7 @@ class Runner:
                 )
 
     def _join(self, until_the_end: ExitStack) -> Platform | None:
-        """Be a guest of the home's platform, if one is up."""
+        """Share the home's platform, if one is up."""
         with ExitStack() as visit:
             visit.enter_context(leased(self._home))
             found = attached(self._settings)
@@ -251,7 +251,7 @@ class Runner:
         common = ClientConfig(
             base_url=platform.base_url,
             name="client",
-            enrolment_token="",  # each gets one of its own
+            enrolment_token="",  # each client gets its own
             experiment=options.name,
             data_dir=self._settings.data_dir,
         )
@@ -328,7 +328,7 @@ def _make_writable(folder: Path) -> None:
 def _unfinished(federation: Federation, name: str) -> str:
     """Return the first of NAME, NAME-2, NAME-3 … that has not been trained to its end.
 
-    So a command that trains anew and is cut off is gone on with by its like.
+    So running an interrupted `--fresh` again resumes it.
     """
     others = (f"{name}-{number}" for number in itertools.count(2))
     return next(

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 EXPONENT = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$")
-"""What YAML 1.1 takes for text unless it has a point and a signed exponent."""
+"""Numbers that YAML 1.1 reads as text: without a point or an exponent's sign."""
 
 
 class Loader(yaml.SafeLoader):

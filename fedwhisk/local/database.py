@@ -1,4 +1,4 @@
-"""The database of the embedded platform: SecantusDB, in a process of its own.
+"""The database of the embedded platform: SecantusDB, in a separate process.
 
 SecantusDB speaks MongoDB's wire protocol and keeps its data with WiredTiger, as
 MongoDB does: journaled writes are on disk when they are acknowledged. It is licensed
@@ -48,7 +48,7 @@ class EmbeddedDatabase:
     """A database process for one data folder.
 
     `start` returns at once; `wait` does so when the database answers. Both belong to
-    a thread that lives as long as the database shall (see `die_with_parent`).
+    a thread that lives as long as the database (see `die_with_parent`).
 
     Args:
         folder: of its data.
@@ -221,13 +221,13 @@ def _serving(left: _Started) -> int | None:
 
 
 def _ended(pid: int, *, within_s: float) -> bool:
-    """Wait for a process that is not our child to end; tell whether it did."""
+    """Wait for a process that is not our child; return True if it has ended."""
     end = time.monotonic() + within_s
     stat = Path(f"/proc/{pid}/stat")
     while time.monotonic() < end:
         try:
             os.kill(pid, 0)
-            # Ended, too, if only its parent has not asked yet (Linux: state Z).
+            # A zombie (Linux: state Z) has ended; only its parent has not asked yet.
             if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z":
                 return True
         except (ProcessLookupError, FileNotFoundError):
@@ -237,7 +237,7 @@ def _ended(pid: int, *, within_s: float) -> bool:
 
 
 def answers(url: str, *, timeout_s: float) -> bool:
-    """Tell whether a MongoDB answers `ping` within so many seconds.
+    """Return True if a MongoDB answers `ping` within `timeout_s`.
 
     Raises:
         OperatorError: the URL cannot be read.

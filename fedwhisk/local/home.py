@@ -63,7 +63,7 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """The folder of what the processes say."""
+        """The folder of the processes' logs."""
         return self.path / "logs"
 
     def make(self) -> None:
@@ -191,7 +191,7 @@ def existing_home(settings: Settings) -> Home:
     """Return the home of a platform that has been up, for commands that only look.
 
     Raises:
-        InputError: there is none; says where it was looked for, and what to do.
+        InputError: no platform has been up; says where it looked, and what to do.
     """
     home = Home(settings.fedwhisk_home)
     if not home.path.is_dir():

@@ -10,16 +10,16 @@ from filelock import FileLock, Timeout
 
 POLL_S = 0.01
 GLANCE_S = 0.05
-"""A look at a lock has to take it for an instant: so long another look may take."""
+"""Looking at a lock takes it for an instant: how long to wait for another's look."""
 
 ATTEMPT_S = 1.0
-"""How long an attempt goes on: longer than any number of looks."""
+"""How long an attempt goes on: much longer than a look."""
 
 FOREVER = -1.0
 
 
 def file_lock(file: Path, wait_s: float) -> FileLock:
-    """Return the lock of a file, not yet held; taking it waits so long at most."""
+    """Return the lock of a file, not yet held; taking it waits `wait_s` at most."""
     return FileLock(
         file,
         timeout=wait_s,

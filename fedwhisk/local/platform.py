@@ -41,7 +41,7 @@ def embedded(
 
     Args:
         settings: the deployment's.
-        port: where the host shall listen; 0 takes a free one.
+        port: where the host listens; 0 takes a free one.
         or_any: take a free port if that one is busy.
         address: where it listens; `0.0.0.0` lets clients elsewhere in.
         database_at: address and port of the embedded database, for actions elsewhere;

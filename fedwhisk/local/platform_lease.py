@@ -1,7 +1,8 @@
-"""Runs that use the platform of another run: it stays up until they have ended.
+"""Leases of the platform: it stays up until the runs that share it have ended.
 
-Each guest holds a lock of its own. The lock of the door is held for an instant by a
-guest that comes in, and by the platform's owner while the platform ends.
+Each run that shares another run's platform holds a lock, its lease. The lock of the
+door is held for an instant by a run that takes a lease, and by the platform's owner
+while the platform ends.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ DOOR, FOLDER = "door.lock", "guests.d"
 
 @contextmanager
 def leased(home: Home) -> Iterator[None]:
-    """Keep the platform of a home up, if one is; wait while one is just ending."""
+    """Keep the platform of a home up, if it is; wait while one is just ending."""
     folder = home.path / FOLDER
     folder.mkdir(exist_ok=True)
     own = folder / f"{os.getpid()}.lock"
@@ -32,7 +33,7 @@ def leased(home: Home) -> Iterator[None]:
 
 @contextmanager
 def wait_for_other_runs(home: Home, say: Callable[[str], None]) -> Iterator[None]:
-    """Wait for all guests, and let no other in before the end of this block."""
+    """Wait until all leases have ended; none is given before this block ends."""
     waited = False
     while True:
         with locked(home.path / DOOR, FOREVER):
@@ -48,7 +49,7 @@ def wait_for_other_runs(home: Home, say: Callable[[str], None]) -> Iterator[None
 
 
 def _present(home: Home) -> Path | None:
-    """Return the lock of a guest that is there; those of killed ones are removed."""
+    """Return the lock of a lease that is held; remove those of killed runs."""
     for own in (home.path / FOLDER).glob("*.lock"):
         if is_locked(own):
             return own

@@ -22,14 +22,14 @@ def joined_or_started(
 ) -> Shared:
     """Return the platform of a home: the one that is up, else one that is started.
 
-    Of many processes that ask at once, one starts it, and the others wait for that.
+    If many processes ask at once, one starts it and the others wait.
 
     Args:
         until_the_end: keeps what is joined or started.
         home: the platform's.
         join: returns the platform that is up, if one is.
         start: starts one.
-        say: is told, in a line, that it waits.
+        say: gets a line if it has to wait.
     """
     while True:
         home.wait_while_starting(say)

@@ -22,12 +22,12 @@ DATABASE_S = 5.0
 def database(settings: Settings, *, new: bool) -> Iterator[MongoDatabase]:
     """Yield a deployment's database itself, for what no action does.
 
-    That of MONGODB_URL, else the embedded one, which is started for so long if it is
+    It is MONGODB_URL's, else the embedded one, which is started for this block if it is
     not up.
 
     Args:
         settings: the deployment's.
-        new: whether the embedded one may be made where there is no such one.
+        new: whether the embedded one may be made if it does not exist.
 
     Raises:
         OperatorError: it cannot be reached, or there is nothing to be reached.
@@ -64,7 +64,7 @@ def _database_url(settings: Settings) -> Iterator[str]:
 
 
 class Served(NamedTuple):
-    """A database: its URL here and elsewhere, in words, and what waits for it."""
+    """A database: its URLs, a description, and how to wait for it."""
 
     url: str
     outside: str

@@ -53,7 +53,7 @@ class PlainView:
 
 
 class LiveView:
-    """A view that stays in its place and changes."""
+    """A view that is redrawn in place."""
 
     def __init__(self, console: Console, live: Live) -> None:
         self._console = console
