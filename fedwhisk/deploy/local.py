@@ -27,19 +27,21 @@ def build() -> Path:
     return build_actions(TARGET)
 
 
-def deploy(zips: Path, apihost: str, auth: str, parameters: Mapping[str, str]) -> str:
+def deploy(
+    zips: Path, parameters: Mapping[str, str], *, apihost: str, auth: str
+) -> str:
     """Create or replace the package with all actions, and return their base URL.
 
     Args:
         zips: the folder of the actions' zips.
+        parameters: what is bound to the package.
         apihost: the host's URL.
         auth: credentials, `uuid:key`.
-        parameters: what is bound to the package.
 
     Raises:
         DeployError: the host refused a call; what earlier calls made stays.
     """
-    with Host(apihost, auth) as host:
+    with Host(apihost=apihost, auth=auth) as host:
         host.put("packages", PACKAGE, _package(parameters))
         for action in ACTIONS.values():
             content = (zips / f"{action.name}.zip").read_bytes()

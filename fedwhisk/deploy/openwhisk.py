@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from fedcore.adapters.routes import KIND
 from fedwhisk.config import Settings
 from fedwhisk.deploy import gateway as api_gateway
 from fedwhisk.deploy import tools
@@ -15,7 +16,7 @@ from fedwhisk.errors import OperatorError
 from fedwhisk.platforms import Where, budget
 from fedwhisk.project import MANIFESTS
 
-TARGET = "3.11"
+TARGET = KIND.removeprefix("python:")
 """The zips for OpenWhisk's runtime (see `actions/build.py`)."""
 
 NEEDED = ("apihost", "auth", "mongodb_url", "fed_secret")
@@ -48,7 +49,7 @@ def deploy(settings: Settings, say: Callable[[str], None], *, gateway: bool) -> 
     build(settings)
     _wskdeploy(settings, "image.yaml" if settings.actions_image else "manifest.yaml")
     try:
-        with Host(settings.apihost, settings.auth) as host:
+        with _host(settings) as host:
             url = host.base_url()
             if gateway:
                 url = _gateway_url(host, url, say)
@@ -61,7 +62,7 @@ def undeploy(settings: Settings) -> None:
     """Remove all that `deploy` has created, and the sweep. Raises as `deploy`."""
     _check(settings)
     try:
-        with Host(settings.apihost, settings.auth) as host:
+        with _host(settings) as host:
             api_gateway.delete_paths(host)
     except DeployError as error:
         raise OperatorError(str(error)) from error
@@ -69,6 +70,10 @@ def undeploy(settings: Settings) -> None:
     # an image has the same names as the other, and needs no zips.
     for manifest in ("alarms.yaml", "image.yaml"):
         _wskdeploy(settings, manifest, "undeploy")
+
+
+def _host(settings: Settings) -> Host:
+    return Host(apihost=settings.apihost, auth=settings.auth)
 
 
 def _check(settings: Settings) -> None:

@@ -20,7 +20,7 @@ class DeployError(Exception):
 class Host:
     """An OpenWhisk, as the owner of a namespace calls it."""
 
-    def __init__(self, apihost: str, auth: str) -> None:
+    def __init__(self, *, apihost: str, auth: str) -> None:
         self.url = (apihost if "://" in apihost else f"https://{apihost}").rstrip("/")
         self.auth = auth
         self._session = requests.Session()

@@ -23,7 +23,9 @@ def check(
         return
     apihost, auth = credentials(settings, on, platform)
     if apihost and auth:
-        yield from openwhisk.check_host(apihost, auth, clients, per_round)
+        yield from openwhisk.check_host(
+            apihost=apihost, auth=auth, clients=clients, per_round=per_round
+        )
     else:
         found = "the platform's cannot be told without APIHOST and AUTH"
         yield warning("limits", found, "set them in .env")

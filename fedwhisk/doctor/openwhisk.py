@@ -18,7 +18,7 @@ CALL_S = 1.0
 
 
 def check_host(
-    apihost: str, auth: str, clients: int, per_round: int
+    *, apihost: str, auth: str, clients: int, per_round: int
 ) -> Iterator[Finding]:
     """Yield what the host says about the deployment and about its limits.
 
@@ -28,7 +28,7 @@ def check_host(
         clients: the number of clients that are planned.
         per_round: the number of them that are drawn each round.
     """
-    with Host(apihost, auth) as host:
+    with Host(apihost=apihost, auth=auth) as host:
         try:
             namespace = host.namespace()
             yield ok("apihost", f"{host.url} knows us as {namespace}")

@@ -65,7 +65,7 @@ def embedded(
             database.ready()
             own = {"MONGODB_URL": database.url, "FED_SECRET": secret.decode()}
             parameters = bound(settings, budget(settings)) | own
-            base_url = local.deploy(zips, host.url, host.auth, parameters)
+            base_url = local.deploy(zips, parameters, apihost=host.url, auth=host.auth)
             # A URL from the settings may hold a password.
             shown = "" if settings.mongodb_url else database.url
             running = Running(os.getpid(), base_url, host.url, shown)

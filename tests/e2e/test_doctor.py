@@ -35,7 +35,7 @@ def deployed(tmp_path_factory) -> Iterator[tuple[HostServer, dict[str, str]]]:
             "FED_SECRET_PREVIOUS": "",
             "CALLS_PER_MINUTE": str(BUDGET),
         }
-        local.deploy(local.build(), host.url, host.auth, bound)
+        local.deploy(local.build(), bound, apihost=host.url, auth=host.auth)
         yield host, bound
 
 

@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from actions.build import build
 from fedcore.adapters.deployment import BOUND
 from fedcore.adapters.routes import DECLARED, ROUTES
 from fedwhisk.deploy import local
 from fedwhisk.deploy.gateway import create_paths, delete_paths
-from fedwhisk.deploy.local import TARGET
 from fedwhisk.deploy.rest import Host
 from fedwhisk.local.database import EmbeddedDatabase
 from fedwhisk.project import MANIFESTS
@@ -26,7 +24,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.wskdeploy]
 @pytest.fixture(scope="module")
 def values(tmp_path_factory) -> Iterator[dict[str, str]]:
     """What the project's own manifests are filled with; there is a database."""
-    build(TARGET)
+    local.build()
     folder = tmp_path_factory.mktemp("database")
     with EmbeddedDatabase(folder / "data", folder / "log") as database:
         yield {
@@ -35,7 +33,7 @@ def values(tmp_path_factory) -> Iterator[dict[str, str]]:
             "FED_SECRET": "0123456789abcdef" * 2,
             "FED_SECRET_PREVIOUS": "",
             "CALLS_PER_MINUTE": "60",
-            "ACTIONS_TARGET": TARGET,
+            "ACTIONS_TARGET": local.TARGET,
             "ACTIONS_IMAGE": "registry/fedwhisk-actions:1",
         }
 
@@ -68,7 +66,7 @@ def test_our_own_deployment_writes_what_wskdeploy_writes(host, whisk, values):
     assert theirs[0]["version"] == "0.1.0"
     run(host, MANIFESTS, "undeploy", "-m", "manifest.yaml", values=values)
     parameters = {name: values[name] for name in BOUND}
-    local.deploy(build(TARGET), host.url, host.auth, parameters)
+    local.deploy(local.build(), parameters, apihost=host.url, auth=host.auth)
     assert deployed(whisk) == theirs
     run(host, MANIFESTS, "undeploy", "-m", "manifest.yaml", values=values)
     assert names(whisk) == NOTHING
@@ -98,7 +96,7 @@ def test_wskdeploy_makes_the_gateways_paths_as_our_own_deployment_does(
     stranger = requests.get(f"{url}/status", timeout=30)
     assert stranger.status_code == 401
     assert stranger.json()["error"]["code"] == "unauthenticated"
-    with Host(host.url, host.auth) as ours:
+    with Host(apihost=host.url, auth=host.auth) as ours:
         delete_paths(ours)
         assert names(whisk)["apis"] == []
         assert create_paths(ours) == url

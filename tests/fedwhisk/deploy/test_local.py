@@ -18,7 +18,7 @@ def test_the_actions_are_deployed_and_deployed_again():
     with HostServer(HostSettings(port=0)) as host:
         for secret in ("short", "also short"):
             parameters = {**dict.fromkeys(BOUND, ""), "FED_SECRET": secret}
-            url = local.deploy(zips, host.url, host.auth, parameters)
+            url = local.deploy(zips, parameters, apihost=host.url, auth=host.auth)
         assert url == f"{host.web_url}/fedwhisk"
         answer = requests.get(f"{url}/status", timeout=30)
         assert (
@@ -30,7 +30,7 @@ def test_the_actions_are_deployed_and_deployed_again():
 
 def test_a_host_that_is_not_there_is_named():
     with pytest.raises(DeployError, match=r"http://127\.0\.0\.1:1 can't be reached"):
-        Host("http://127.0.0.1:1", "a:b").base_url()
+        Host(apihost="http://127.0.0.1:1", auth="a:b").base_url()
 
 
 def test_a_refusal_names_the_call_and_the_reason():
@@ -38,4 +38,4 @@ def test_a_refusal_names_the_call_and_the_reason():
         HostServer(HostSettings(port=0)) as host,
         pytest.raises(DeployError, match=r"GET .*: 401 The supplied authentication is"),
     ):
-        Host(host.url, "a:b").base_url()
+        Host(apihost=host.url, auth="a:b").base_url()
