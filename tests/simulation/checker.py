@@ -28,6 +28,11 @@ from tests.simulation.invariants import (
     waits,
 )
 from tests.simulation.oracle import Order
+from tests.simulation.revoked import (
+    opens_for_the_living,
+    revoked_are_out,
+    updates_stay,
+)
 
 __all__ = ["Broken", "Checker", "Collections", "backwards"]
 
@@ -37,10 +42,17 @@ class Checker:
 
     Args:
         orders: the orders of summing that an aggregator in this world may use.
+        revocable: names of clients that an operator may revoke. Their updates may be
+            gone before they hear that they were accepted.
     """
 
-    def __init__(self, orders: tuple[Order, ...] = (sorted,)) -> None:
+    def __init__(
+        self,
+        orders: tuple[Order, ...] = (sorted,),
+        revocable: frozenset[str] = frozenset(),
+    ) -> None:
         self.orders = orders
+        self.revocable = revocable
 
     def written(self, collection: str, before: Collection, now: Collections) -> None:
         """Check the write that turned `before` into what the collection is now.
@@ -64,12 +76,15 @@ class Checker:
                 continue
             state_moves(old, new)
             round_holds(new["live"])
+            revoked_are_out(new)
             if old["live"]["number"] == new["live"]["number"]:
                 round_moves(old, new, now)
+                updates_stay(old, new)
             elif new["live"]["number"] < 0:
                 round_begins_again(old, now)
             else:
                 round_follows(old, new, now)
+                opens_for_the_living(new)
             if old["version"] != new["version"]:
                 self._published(old, new, now)
             require(old["layout"] in (None, new["layout"]), "a layout has been changed")
@@ -157,11 +172,20 @@ class Checker:
             waits(content["error"])
             return
         if message.action == "submit_update" and content["accepted"]:
-            is_counted(msgspec.json.decode(message.body), content["upload"], now)
+            request = msgspec.json.decode(message.body)
+            if not self._may_be_revoked(request["client"], now):
+                is_counted(request, content["upload"], now)
         assignment = content.get("assignment") or {}
         waits(assignment)
         if assignment.get("kind") == "stop" and assignment["reason"] == "finished":
             all_scored(now)
+
+    def _may_be_revoked(self, index: int, now: Collections) -> bool:
+        clients = now["clients"].values()
+        return any(
+            each["index"] == index and each["name"] in self.revocable
+            for each in clients
+        )
 
     def stands(self, before: Collections, now: Collections) -> None:
         """Check a state, and that it may follow on another some writes ago.
@@ -172,6 +196,7 @@ class Checker:
         for experiment in now["experiments"].values():
             live, version = experiment["live"], experiment["version"]
             round_holds(live)
+            revoked_are_out(experiment)
             closed = live["number"] - (live["state"] != "closed")
             require(version == closed, f"version {version} in round {live}")
             written = sorted(each["number"] for each in now["rounds"].values())

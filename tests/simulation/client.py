@@ -13,6 +13,7 @@ from fedclient.transport import Message, NoAnswer, Reply
 from fedcore.codec import Layout
 from fedcore.settings import ExperimentSettings
 from tests.fedcore.world import ENROLMENT, numbers, vector
+from tests.simulation.hostile import Guise
 from tests.simulation.server import EXPERIMENT
 from tests.simulation.tape import Ask, Fault, Perform, Tape
 
@@ -115,6 +116,7 @@ class Client:
 
     def __init__(self, name: str, wire: Wire, school: School) -> None:
         self.name = name
+        self.guise: Guise | None = None
         self.tape = Tape()
         self._wire = wire
         actions = Actions(wire, clock=wire.clock, sleep=wire.sleep, rng=Steady())
@@ -148,6 +150,12 @@ class Client:
         """Return a copy with a further answer; the two go their own ways."""
         twin = _copy(self)
         twin.tape = Tape((*self.tape.answers, answer))
+        return twin
+
+    def disguised(self, guise: Guise | None) -> Client:
+        """Return a copy that does with its messages what that guise does."""
+        twin = _copy(self)
+        twin.guise = guise
         return twin
 
     @property

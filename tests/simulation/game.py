@@ -7,25 +7,38 @@ with all that others do are made together with the call before them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from fedclient.api import Refused
 from fedclient.transport import Message, Reply
 from tests.simulation.checker import Broken, Checker
 from tests.simulation.client import Client, School, Sleep, Wire
-from tests.simulation.script import Line, Scripts, encode
+from tests.simulation.hostile import act, junk
+from tests.simulation.revoked import waits_for_somebody
+from tests.simulation.script import Line, Scripts
 from tests.simulation.server import CRASHED, Call, Server, SharedDatabase, order
 from tests.simulation.state import (
+    BEGINS_AT,
     Budget,
     Flight,
     Operator,
     Seat,
     SmallWorld,
     State,
-    digest,
+)
+from tests.simulation.steps import (
+    commutes,
+    moments,
+    stored,
+    who,
+    with_seat,
+    without,
 )
 from tests.simulation.tape import Ask, Paused
+from tests.simulation.world import longest_s
 
 NO_QUOTA = 1e9
 """Calls a minute. Then waits depend on the round alone, and equal states meet."""
@@ -39,13 +52,19 @@ class Game:
     """The moves of a small world."""
 
     world: SmallWorld
-    checker: Checker = field(default_factory=Checker)
     wire: Wire = field(default_factory=Wire)
     server: Server = field(default_factory=lambda: Server(NO_QUOTA))
     school: School = field(default_factory=School)
 
     def __post_init__(self) -> None:
         self.scripts = Scripts(self.server)
+        revoked = (
+            more["name"] for name, more in self.world.orders if name == "revoke_client"
+        )
+        self.checker = Checker(revocable=frozenset(revoked))
+        self.ends_at = math.inf
+        if self.world.hostile:
+            self.ends_at = BEGINS_AT + longest_s(self.world.settings, NO_QUOTA)
 
     # --- where it begins --------------------------------------------------------------
 
@@ -54,13 +73,20 @@ class Game:
         state = self._enrolled()
         while state.experiment["live"]["number"] != self.world.first_round:
             _, state = next(self.moves(state))
-        return self._seated(replace(state, budget=self.world.budget), self._operator())
+        seats = tuple(self._disguised(seat) for seat in state.seats)
+        begun = replace(state, seats=seats, budget=self.world.budget)
+        return self._seated(begun, self._operator())
+
+    def _disguised(self, seat: Seat) -> Seat:
+        assert isinstance(seat.client, Client)
+        guise = self.world.hostile.get(seat.client.name)
+        return replace(seat, client=seat.client.disguised(guise))
 
     def _enrolled(self) -> State:
         database = SharedDatabase(self.checker)
         start = order("start_experiment", settings=self.world.settings)
         self.server.obey(start, database, 0.0)
-        state = _stored(State({}, {}, (), Budget()), database)
+        state = stored(State({}, {}, (), Budget()), database)
         for index in range(self.world.settings["clients"]):
             client = Client(f"c{index}", self.wire, self.school)
             state = self._seated(state, client)
@@ -79,7 +105,7 @@ class Game:
     def moves(self, state: State) -> Iterator[Move]:
         """Yield every state that may come next; without misfortune first."""
         for number, flight in enumerate(state.flights):
-            rest = _without(state.flights, number)
+            rest = without(state.flights, number)
             yield self._fly(replace(state, flights=rest), flight)
         if len(state.flights) < self.world.at_once:
             yield from self._take_off(state)
@@ -87,14 +113,15 @@ class Game:
         yield from self._crash(state)
         yield from self._copy(state)
         yield from self._kill(state)
+        yield from self._junk(state)
 
     def _take_off(self, state: State) -> Iterator[Move]:
         for number, seat in enumerate(state.seats):
             if seat.message is not None and not seat.flies:
-                flying = _with(state, number, replace(seat, flies=True))
+                flying = with_seat(state, number, replace(seat, flies=True))
                 yield self._fly(flying, self._arriving(number, seat.message, state))
         for number, letter in enumerate(state.letters):
-            rest = replace(state, letters=_without(state.letters, number))
+            rest = replace(state, letters=without(state.letters, number))
             yield self._fly(rest, self._arriving(None, letter, state))
 
     def _arriving(self, seat: int | None, message: Message, state: State) -> Flight:
@@ -103,9 +130,9 @@ class Game:
     def _fly(self, state: State, flight: Flight) -> Move:
         """Let a request make its next call, and those that nobody else could notice."""
         database = SharedDatabase(self.checker, state.collections)
-        words = (_who(state, flight), flight.line.question or "arrives")
+        words = (who(state, flight), flight.line.question or "arrives")
         line, calls = self._call(flight, database, state.now)
-        after = _stored(state, database)
+        after = stored(state, database)
         if line.reply is not None:
             self.checker.answered(flight.message, line.reply, database.collections)
             return words, self._answered(after, flight, line.reply)
@@ -136,34 +163,62 @@ class Game:
     ) -> bool:
         enrolled = database.collections.get("clients", {})
         all_enrolled = len(enrolled) == self.world.settings["clients"]
-        return _commutes(call, message, all_enrolled=all_enrolled)
+        return commutes(call, message, all_enrolled=all_enrolled)
 
     def _answered(self, state: State, flight: Flight, reply: Reply) -> State:
         """Bring an answer home."""
         if flight.seat is not None:
-            client = state.seats[flight.seat].client.fork(reply)
-            seat = self._awake(Seat(client), state, flight.heard)
-            state = _with(state, flight.seat, seat)
+            asked = state.seats[flight.seat]
+            answered = replace(asked, client=asked.client.fork(reply), message=None)
+            seat = self._awake(answered, state, flight.heard)
+            state = with_seat(state, flight.seat, seat)
         return self._awoken(state)
 
     def _awoken(self, state: State) -> State:
         """Let those who wait ask again if there is news."""
-        news = state.news
         for number, seat in enumerate(state.seats):
-            if seat.message is None and seat.heard != news:
-                state = _with(state, number, self._awake(seat, state, news))
+            if seat.has_news(state):
+                state = with_seat(state, number, self._awake(seat, state, state.news))
         return state
 
     def _awake(self, seat: Seat, state: State, heard: bytes) -> Seat:
         """Let a client do what it can without an answer from the server."""
-        client = seat.client
+        seat = replace(seat, flies=False, is_out=False)
         while True:
+            client = seat.client
             try:
                 seconds = client.step(lambda question: self._at_hand(question, state))
             except Paused as paused:
-                return Seat(client, message=paused.question)
+                seat = self._act(seat, paused.question)
+                if seat.message is not None:
+                    return seat
+                continue
+            except Refused as refusal:
+                return self._turned_away(seat, refusal)
             if seconds > 0:
-                return Seat(client, heard=heard)
+                return replace(seat, heard=heard)
+
+    def _act(self, seat: Seat, message: Message) -> Seat:
+        """Send a message, or do what a hostile client does in its place."""
+        client = seat.client
+        if isinstance(client, Operator):
+            return replace(seat, message=message)
+        deed = act(client.guise, message)
+        unsent = message if deed.letters else seat.unsent
+        if deed.message is None:
+            client = client.fork(deed.reply)
+        return replace(seat, client=client, message=deed.message, unsent=unsent)
+
+    def _turned_away(self, seat: Seat, refusal: Refused) -> Seat:
+        """Start a client anew that was revoked; it is out until it is let in again."""
+        if refusal.code != "forbidden":
+            raise refusal
+        return replace(seat, client=self._born(seat), is_out=True)
+
+    def _born(self, seat: Seat) -> Client:
+        assert isinstance(seat.client, Client)
+        born = Client(seat.client.name, self.wire, self.school)
+        return born.disguised(seat.client.guise)
 
     def _at_hand(self, question: Any, state: State) -> Any:
         if question is Ask.TIME:
@@ -176,10 +231,12 @@ class Game:
 
     def _jump(self, state: State) -> Iterator[Move]:
         """Let time pass until something is due: freely if there is nothing to do."""
-        ahead = sorted({moment for moment in _moments(state) if moment > state.now})
+        ahead = sorted({moment for moment in moments(state) if moment > state.now})
         budget = state.budget
         if state.is_idle:
             ahead = ahead[:1]
+            for moment in ahead:
+                waits_for_somebody(state.experiment, state.now, moment)
         elif budget.jumps:
             budget = replace(budget, jumps=budget.jumps - 1)
         else:
@@ -193,18 +250,16 @@ class Game:
             return
         budget = replace(state.budget, crashes=state.budget.crashes - 1)
         for number, flight in enumerate(state.flights):
-            rest = replace(
-                state, flights=_without(state.flights, number), budget=budget
-            )
-            who = _who(state, flight)
+            rest = replace(state, flights=without(state.flights, number), budget=budget)
+            by = who(state, flight)
             if flight.wrote:  # else it is as if it had never arrived
                 dead = self._answered(rest, flight, CRASHED)
-                yield (who, "dies before", flight.pending), dead
+                yield (by, "dies before", flight.pending), dead
             if flight.pending.writes:
                 database = SharedDatabase(self.checker, state.collections)
                 database.perform(flight.pending)
-                dead = self._answered(_stored(rest, database), flight, CRASHED)
-                yield (who, "dies after", flight.pending), dead
+                dead = self._answered(stored(rest, database), flight, CRASHED)
+                yield (by, "dies after", flight.pending), dead
 
     def _copy(self, state: State) -> Iterator[Move]:
         if not state.budget.copies:
@@ -228,90 +283,44 @@ class Game:
                 replace(each, seat=None) if each.seat == number else each
                 for each in state.flights
             )
-            born = Client(seat.client.name, self.wire, self.school)
             fresh = replace(state, flights=flights, budget=budget)
-            seat = self._awake(Seat(born), fresh, fresh.news)
-            fresh = _with(fresh, number, seat)
+            born = replace(seat, client=self._born(seat), message=None)
+            seat = self._awake(born, fresh, fresh.news)
+            fresh = with_seat(fresh, number, seat)
             yield (seat.client.name, "is killed"), fresh
+
+    def _junk(self, state: State) -> Iterator[Move]:
+        if not state.budget.junk:
+            return
+        budget = replace(state.budget, junk=state.budget.junk - 1)
+        for seat in state.seats:
+            for letter in junk(seat.unsent) if seat.unsent else ():
+                letters = (*state.letters, letter)
+                words = (seat.client.name, "sends junk")
+                yield words, replace(state, letters=letters, budget=budget)
 
     # --- the end ----------------------------------------------------------------------
 
-    def check_end(self, state: State) -> None:
+    def check(self, state: State) -> None:
+        """Check that a state comes in time, and that an end is a good one.
+
+        Raises:
+            Broken: says what does not hold.
+        """
+        if state.now > self.ends_at and state.experiment["state"] != "finished":
+            raise Broken(f"not over after {self.ends_at - BEGINS_AT:.0f} s")
+        if state.has_ended:
+            self._check_end(state)
+
+    def _check_end(self, state: State) -> None:
         """Check a state in which nothing moves any more.
 
         Raises:
             Broken: a client does not know the end, or something is left over.
         """
         for seat in state.seats:
-            if seat.client.outcome != "finished":
+            if not seat.is_out and seat.client.outcome != "finished":
                 raise Broken(f"{seat.client.name} does not know the end")
         database = SharedDatabase(self.checker, state.collections)
         self.server.obey(order("advance_round"), database, state.now)
         self.checker.at_rest(database.collections)
-
-
-def _commutes(call: Call, message: Message, *, all_enrolled: bool) -> bool:
-    """Whether a call commutes with whatever others may do in a small world.
-
-    Clients race for their places until all are enrolled; from then on nobody promises
-    another return than a twin would. What says how an update was made lies there before
-    it is accepted. Reading a published chunk, one's own chunk, or how long rounds took
-    hurts nobody.
-    """
-    method, collection, arguments = call
-    if collection == "clients" and not all_enrolled:
-        return False
-    if method == "count":  # what else runs, for the pace
-        return True
-    match collection:
-        case "clients" | "updates" | "uploads":
-            return method != "delete"
-        case "rounds":
-            return method == "find" and "evaluation" not in arguments[1]
-        case "model_chunks":
-            return method == "find" and "data" in arguments[1]
-        case "update_chunks":
-            mine = message.action == "submit_update"
-            return mine and method == "find" and "data" in arguments[1]
-    return False
-
-
-def _moments(state: State) -> Iterator[float]:
-    """When something becomes due."""
-    experiment = state.experiment
-    live = experiment["live"]
-    if experiment["state"] == "running":
-        yield live["advance_at"]
-        if live["state"] == "training":
-            yield live["deadline"]
-        if live["state"] == "frozen":
-            yield live["claim_until"]
-        for client in state.collections["clients"].values():
-            yield client["told_until"]
-    if experiment["settings"]["evaluate"]:
-        for record in state.collections.get("rounds", {}).values():
-            if record["evaluation"]["result"] is None:
-                yield record["evaluation"]["until"]
-
-
-def _stored(state: State, database: SharedDatabase) -> State:
-    """Return the state with what the database holds now."""
-    marks = dict(state.marks)
-    for name, documents in database.collections.items():
-        if documents is not state.collections.get(name):
-            marks[name] = digest(encode(documents))
-    return replace(state, collections=database.collections, marks=marks)
-
-
-def _with(state: State, number: int, seat: Seat) -> State:
-    seats = state.seats
-    return replace(state, seats=(*seats[:number], seat, *seats[number + 1 :]))
-
-
-def _without(items: tuple[Any, ...], number: int) -> tuple[Any, ...]:
-    return items[:number] + items[number + 1 :]
-
-
-def _who(state: State, flight: Flight) -> str:
-    seat = "a copy" if flight.seat is None else state.seats[flight.seat].client.name
-    return f"{seat}'s {flight.message.action}:"

@@ -12,14 +12,13 @@ from typing import Any
 
 import msgspec
 
-from fedcore import codec, live, rules, telling
+from fedcore import codec, live, rules
 from fedcore.documents import Client, Experiment, to_document
 from fedcore.handlers import check_in, select_clients, submit_update, subscribe
 from fedcore.handlers.assignment import ENDED
 from fedcore.messages import Stop, Train, Wait
 from fedcore.rules import Write
 from fedcore.store.store import Place, Store
-from tests.simulation.hostile import Guise
 from tests.simulation.plan import Faults, Plan
 
 Patch = Callable[[object, str, Any], None]
@@ -60,7 +59,7 @@ def shows_in(
     return register
 
 
-def _filter(name: str, *dropped: str) -> Callable[..., Write]:
+def without_conditions(name: str, *dropped: str) -> Callable[..., Write]:
     """Return a rule without some of the conditions of its write."""
     usual = getattr(rules, name)
 
@@ -93,12 +92,12 @@ CLUMSY = Faults(kill=0.3, orphan=0.7)
     claim_s=200.0,
 )
 def accept_without_the_state_in_its_filter(patch: Patch) -> None:
-    patch(rules, "accept", _filter("accept", "live.state"))
+    patch(rules, "accept", without_conditions("accept", "live.state"))
 
 
 @shows_in(FRAIL)
 def accept_a_client_that_is_accepted(patch: Patch) -> None:
-    patch(rules, "accept", _filter("accept", "live.accepted."))
+    patch(rules, "accept", without_conditions("accept", "live.accepted."))
 
 
 @shows_in(
@@ -283,25 +282,6 @@ def history_written_after_the_next_round_opens(patch: Patch) -> None:
 
     patch(Store, "add_round", lambda store, experiment, record: None)
     patch(Store, "apply", apply)
-
-
-@shows_in(
-    Faults(switch=0.1),
-    plan={"hostile": {0: Guise.IDLE}, "hostile_to_the_end": True},
-    clients=4,
-    per_round=4,
-    quorum=0.6,
-    deadline_s=10.0,
-    attempts=1,
-)
-def advance_told_to_whoever_asks_first(patch: Patch) -> None:
-    def tell_first(experiment: Experiment, index: int, now: float) -> Write:
-        usual = {"live.advance_at": experiment.live.advance_at}
-        at = {"$set": {"live.advance_at": now + 60.0}}
-        return Write(telling._stands_so(experiment) | usual, at)
-
-    patch(telling, "tell_first", tell_first)
-    patch(telling, "is_among_first", lambda experiment, index: True)
 
 
 @shows_in(

@@ -73,8 +73,7 @@ class Search:
 
     def _moves(self, number: int, state: State) -> list[State]:
         try:
-            if state.has_ended:
-                self._game.check_end(state)
+            self._game.check(state)
             return [after for _, after in self._game.moves(state)]
         except Broken as broken:
             raise Broken(f"{broken}\nafter\n{self._way_to(number)}") from broken

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fedclient.transport import Message
 from fedcore.documents import Document
 from tests.simulation.client import Client
+from tests.simulation.hostile import Guise
 from tests.simulation.reports import Size
 from tests.simulation.script import Line, encode
 from tests.simulation.server import Call
 from tests.simulation.tape import Tape
 
 FOREVER_S = 1e9
+
+BEGINS_AT = 1000.0
+"""When clients begin, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,14 @@ class Budget:
         copies: messages that arrive a second time, at any later moment.
         kills: clients that are killed and started again.
         jumps: times that the clock runs on while there is something to do.
+        junk: messages that hostile clients send in the place of an update.
     """
 
     crashes: int = 0
     copies: int = 0
     kills: int = 0
     jumps: int = 0
+    junk: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,9 @@ class SmallWorld:
         first_round: everything before this round happens without misfortune.
         copied: the actions whose messages may arrive twice.
         orders: what an operator does meanwhile: actions and their fields.
+        hostile: what hostile clients do from the first round on, by name. No cohort
+            has more of them than its quorum can spare, so that there is a time in
+            which the experiment ends.
         chunk_values: values in a chunk, of the model's two.
         size: the least time in which it is explored.
     """
@@ -56,6 +65,7 @@ class SmallWorld:
     first_round: int = 1
     copied: tuple[str, ...] = ("check_in", "submit_update", "advance_round")
     orders: tuple[tuple[str, dict[str, Any]], ...] = ()
+    hostile: Mapping[str, Guise] = field(default_factory=dict)
     chunk_values: int = 2
     size: Size = Size.TEST
 
@@ -93,17 +103,27 @@ class Seat:
     """A client, or the operator, between two of its messages.
 
     `message` is on its way or under way (`flies`); None while it waits for news
-    other than `heard`.
+    other than `heard`, or until it is let in again (`is_out`). `unsent` is an update
+    in whose place it may send junk.
     """
 
     client: Client | Operator
     message: Message | None = None
     flies: bool = False
     heard: bytes = b""
+    is_out: bool = False
+    unsent: Message | None = None
 
     def mark(self, news: bytes) -> Any:
         waits = self.message is None and self.heard == news
-        return (self.client.memory, self.flies, waits)
+        unsent = self.unsent and self.unsent.body
+        return (self.client.memory, self.flies, waits, self.is_out, unsent)
+
+    def has_news(self, state: State) -> bool:
+        """Return True if it waits, and need not wait any longer."""
+        if self.is_out:
+            return not state.shuts_out(self.client.name)
+        return self.message is None and self.heard != state.news
 
 
 @dataclass(frozen=True)
@@ -137,7 +157,7 @@ class State:
     marks: Mapping[str, bytes]
     seats: tuple[Seat, ...]
     budget: Budget
-    now: float = 1000.0
+    now: float = BEGINS_AT
     flights: tuple[Flight, ...] = ()
     letters: tuple[Message, ...] = ()
 
@@ -151,6 +171,14 @@ class State:
         """What a client that waits would like to know."""
         known = (self.marks["experiments"], self.marks.get("rounds"))
         return encode((*known, self.now))
+
+    def shuts_out(self, name: str) -> bool:
+        """Return True if the client of that name is revoked."""
+        return any(
+            client["name"] == name
+            and str(client["index"]) in self.experiment["revoked"]
+            for client in self.collections["clients"].values()
+        )
 
     @property
     def is_idle(self) -> bool:

@@ -203,7 +203,9 @@ class World:
             person.come_back()
 
 
-def longest_s(settings: Mapping[str, Any]) -> float:
+def longest_s(
+    settings: Mapping[str, Any], calls_per_minute: float = OPENWHISK_CALLS_PER_MINUTE
+) -> float:
     """Return in how many seconds an experiment ends whose honest clients are there.
 
     Each attempt of a round takes its deadline, which counts from when its cohort is
@@ -213,7 +215,7 @@ def longest_s(settings: Mapping[str, Any]) -> float:
     """
     checked = parse({**settings})
     clients = checked.clients
-    of = Pace(OPENWHISK_CALLS_PER_MINUTE, clients, clients)
+    of = Pace(calls_per_minute, clients, clients)
     wait = of.longest_wait_s
     told = sum(ADVANCE_BACKOFF_S[: FIRST + 1]) + (FIRST + 1) * wait + checked.claim_s
     attempt = wait + of.round_s + checked.deadline_s + told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.simulation.hostile import Guise
 from tests.simulation.reports import Size
 from tests.simulation.search import Found, Search
 from tests.simulation.state import Budget, SmallWorld
@@ -12,6 +13,10 @@ TWO = {"clients": 2, "per_round": 2, "rounds": 2, "evaluate": False}
 TWO_ONCE = TWO | {"rounds": 1}
 THREE = TWO | {"clients": 3, "per_round": 3}
 THREE_ONCE = THREE | {"rounds": 1}
+ONE_OF_TWO = TWO_ONCE | {"per_round": 1}
+SPARE = ONE_OF_TWO | {"over_select": 1}
+OUTSIDE = THREE_ONCE | {"per_round": 1, "deadline_s": 130.0, "claim_s": 5.0}
+LENIENT = TWO_ONCE | {"quorum": 0.5, "deadline_s": 130.0, "claim_s": 5.0}
 
 
 def stopped(settings: dict[str, Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
@@ -20,13 +25,21 @@ def stopped(settings: dict[str, Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
     return (("stop_experiment", {}), ("start_experiment", again))
 
 
+def revoked(
+    name: str = "c0", *, undone: bool = True
+) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """An operator who revokes a client and undoes it, at any two moments."""
+    orders = (("revoke_client", {"name": name, "undo": undo}) for undo in (False, True))
+    return tuple(orders)[: 1 + undone]
+
+
 CRASH = Budget(crashes=1)
 COPY = Budget(copies=1)
 
 WORLDS = {
     "two clients, two rounds, a crash": SmallWorld(TWO, CRASH),
     "three clients, three requests at once, a crash": SmallWorld(
-        THREE_ONCE, CRASH, at_once=3
+        THREE_ONCE, CRASH, at_once=3, size=Size.CI
     ),
     "two clients from the beginning": SmallWorld(TWO_ONCE, first_round=-1),
     "two clients from the beginning, a crash": SmallWorld(
@@ -40,9 +53,57 @@ WORLDS = {
         TWO_ONCE, COPY, at_once=3, copied=("advance_round",)
     ),
     "time runs on": SmallWorld(TWO_ONCE, Budget(jumps=1), size=Size.CI),
-    "stop and resume": SmallWorld(TWO_ONCE, orders=stopped(TWO_ONCE)),
+    "stop and resume": SmallWorld(TWO_ONCE, orders=stopped(TWO_ONCE), size=Size.CI),
     "two chunks, a crash": SmallWorld(TWO_ONCE, CRASH, chunk_values=1),
     "every version is scored": SmallWorld(TWO_ONCE | {"evaluate": True}),
+    "a client is revoked": SmallWorld(TWO_ONCE, orders=revoked(undone=False)),
+    "a client is revoked and let in again": SmallWorld(
+        TWO_ONCE, orders=revoked(), size=Size.CI
+    ),
+    "a client is revoked and let in again, a crash": SmallWorld(
+        TWO_ONCE, CRASH, orders=revoked(), size=Size.SOAK
+    ),
+    "a client is revoked from the beginning on": SmallWorld(
+        TWO_ONCE, orders=revoked(), first_round=-1, size=Size.SOAK
+    ),
+    "one of three clients is revoked and let in again": SmallWorld(
+        THREE_ONCE, orders=revoked(), size=Size.SOAK
+    ),
+    "a client is revoked, the other suffices": SmallWorld(
+        SPARE, orders=revoked(undone=False)
+    ),
+    "a client is revoked, then a stop and a resumption": SmallWorld(
+        TWO_ONCE,
+        orders=(*revoked(undone=False), *stopped(TWO_ONCE)),
+        size=Size.CI,
+    ),
+    "the only client of a cohort is revoked": SmallWorld(
+        ONE_OF_TWO, orders=revoked(undone=False)
+    ),
+    "the only client of a cohort is revoked and let in again": SmallWorld(
+        ONE_OF_TWO, orders=revoked()
+    ),
+    "a client is revoked, a stop and a resumption, one request at a time": SmallWorld(
+        TWO_ONCE,
+        at_once=1,
+        orders=(*revoked(undone=False), *stopped(TWO_ONCE)),
+    ),
+    "the client of the next round is revoked": SmallWorld(
+        ONE_OF_TWO | {"rounds": 2},
+        orders=revoked("c1", undone=False),
+        size=Size.CI,
+    ),
+    "a client never advances": SmallWorld(LENIENT, hostile={"c0": Guise.IDLE}),
+    "a client never trains": SmallWorld(LENIENT, hostile={"c0": Guise.FAILING}),
+    "a client never scores": SmallWorld(
+        LENIENT | {"evaluate": True}, hostile={"c0": Guise.SILENT}
+    ),
+    "a client sends junk": SmallWorld(
+        LENIENT, Budget(junk=1), hostile={"c0": Guise.JUNK}, size=Size.CI
+    ),
+    "those outside never advance": SmallWorld(
+        OUTSIDE, hostile={"c0": Guise.IDLE, "c1": Guise.IDLE}
+    ),
     "two clients, three at once, a crash, a doubled message": SmallWorld(
         TWO_ONCE, Budget(crashes=1, copies=1), at_once=3, size=Size.SOAK
     ),
