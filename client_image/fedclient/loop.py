@@ -2,7 +2,7 @@
 
 The loop keeps nothing that matters: the server knows what each client has to do, and
 every step may be repeated. So a client that dies and comes back under its name is
-given its unfinished assignment again. No torch here: the learner is passed in.
+given its unfinished assignment again. No torch here: the task brings it along.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from fedclient import transfer
-from fedclient.api import Actions, Refused, Unreachable
-from fedclient.membership import ClientError, MakeLearner, Membership
-from fedclient.tasks import Update
+from fedclient.api import Actions, Unreachable
+from fedclient.client_task import ClientTask, MakeTask
+from fedclient.environment import ClientConfig
+from fedclient.replies import Refused
+from fedclient.tasks import ClientContext, Update, Work
 from fedclient.turns import Turns
 from fedcore import messages
 
@@ -55,17 +57,13 @@ class Loop:
 
     Args:
         actions: the deployment's actions.
-        name: the client's stable name.
-        enrolment_token: lets it enrol.
-        make_learner: builds the learner from the experiment's settings and the
-            client's index.
+        config: the client's settings. While no client of its fleet has a place,
+            nobody but `start_spread_s` tells it how many they are.
+        make_task: returns the experiment's task.
         sleep: waits so many seconds. It may raise, which ends the loop.
         clock: seconds, monotonic.
-        experiment: which experiment to join; None joins the open one.
+        between: called between batches (see `Work`).
         train_slot: entered while training, to bound how many train at once.
-        stay: whether to wait for the next experiment after one has ended.
-        fleet_s: seconds in which all clients of its fleet may call once. While none
-            of them has a place, nobody else can tell it how many they are.
         on_enrolled: told True when enrolled, or welcome as soon as an experiment is
             open; False when there is no place.
     """
@@ -73,31 +71,25 @@ class Loop:
     def __init__(
         self,
         actions: Actions,
+        config: ClientConfig,
         *,
-        name: str,
-        enrolment_token: str,
-        make_learner: MakeLearner,
+        make_task: MakeTask,
         sleep: Callable[[float], None],
         clock: Callable[[], float] = time.monotonic,
-        experiment: str | None = None,
+        between: Callable[[], None] = lambda: None,
         train_slot: Callable[[], AbstractContextManager[Any]] = nullcontext,
-        stay: bool = False,
-        fleet_s: float = 0.0,
         on_enrolled: Callable[[bool], None] = lambda enrolled: None,
     ) -> None:
         self.outcome = ""
         self._actions = actions
-        self._name = name
-        self._enrolment_token = enrolment_token
-        self._make_learner = make_learner
+        self._config = config
+        self._make_task = make_task
         self._sleep = sleep
         self._clock = clock
-        self._experiment = experiment
+        self._between = between
         self._train_slot = train_slot
-        self._stay = stay
-        self._fleet_s = fleet_s
         self._on_enrolled = on_enrolled
-        self._here: Membership | None = None
+        self._mine: ClientTask | None = None
         self._assignment: messages.Assignment | None = None
         self._evaluation: messages.Evaluation | None = None
 
@@ -120,74 +112,83 @@ class Loop:
         raises what `run` raises.
         """
         try:
-            if self._here is None:
+            if self._mine is None:
                 return self._subscribe()
-            return self._follow(self._here)
+            return self._follow(self._mine)
         except Refused as refusal:
             return self._recover(refusal)
 
     def _subscribe(self) -> float:
-        request = messages.Subscribe(name=self._name, experiment=self._experiment)
-        place = self._actions.call(
-            "subscribe", request, messages.Subscribed, token=self._enrolment_token
-        )
-        self._here = Membership(self._actions, place, self._make_learner)
-        self._assignment, self._evaluation = place.assignment, None
+        config, actions = self._config, self._actions
+        request = messages.Subscribe(name=config.name, experiment=config.experiment)
+        actions.use(config.enrolment_token)
+        answer = actions.call("subscribe", request, messages.Subscribed)
+        actions.use(answer.token)
+        actions.back_off_s = answer.back_off_s
+        context = ClientContext(answer.settings, answer.index, config.data_dir)
+        self._mine = ClientTask(answer.experiment, context, self._make_task)
+        self._assignment, self._evaluation = answer.assignment, None
         self._on_enrolled(True)
-        log.info("enrolled in %s as client %d", place.experiment, place.index)
+        log.info("enrolled in %s as client %d", answer.experiment, answer.index)
         return 0.0
 
-    def _follow(self, here: Membership) -> float | None:
+    def _follow(self, mine: ClientTask) -> float | None:
         """Do what the assignment says; what comes next is its result, or asked for."""
         todo, self._assignment = self._assignment, None
         match todo:
             case None:
-                self._assignment = self._check_in(here)
+                self._assignment = self._check_in(mine)
             case messages.Wait(retry_after=seconds):
                 return seconds
             case messages.Stop():
                 return self._end(todo)
             case messages.Initialise():
-                self._assignment = self._initialise(here, todo)
+                self._assignment = self._initialise(mine, todo)
             case messages.Train():
-                self._assignment = self._train(here, todo)
+                self._assignment = self._train(mine, todo)
             case messages.Evaluate():
-                self._evaluation = self._evaluate(here, todo)
+                self._evaluation = self._evaluate(mine, todo)
             case messages.Advance():
-                self._advance(here, todo)
+                self._advance(mine, todo)
         return 0.0
 
-    def _check_in(self, here: Membership) -> messages.Assignment:
+    def _check_in(self, mine: ClientTask) -> messages.Assignment:
         request = messages.CheckIn(
-            experiment=here.experiment, client=here.index, evaluation=self._evaluation
+            experiment=mine.experiment,
+            client=mine.context.index,
+            evaluation=self._evaluation,
         )
-        answer = here.call("check_in", request, messages.CheckedIn)
+        answer = self._actions.call("check_in", request, messages.CheckedIn)
         self._evaluation = None
         return answer.assignment
 
     def _initialise(
-        self, here: Membership, todo: messages.Initialise
+        self, mine: ClientTask, todo: messages.Initialise
     ) -> messages.Assignment | None:
-        turns = self._turns(todo.turns)
-        update = Update(here.learner.initial_model(), examples=1)
-        layout = here.learner.layout
-        return transfer.submit(here, todo.round, update, turns, layout)
+        task, turns = mine.task, self._turns(todo.turns)
+        model = task.initial_model(mine.context.settings.seed)
+        update = Update(model, examples=1)
+        return transfer.submit(
+            self._actions, mine, todo.round, update, turns, task.layout
+        )
 
     def _train(
-        self, here: Membership, todo: messages.Train
+        self, mine: ClientTask, todo: messages.Train
     ) -> messages.Assignment | None:
         turns = self._turns(todo.turns)
-        model = transfer.fetch_model(here, todo, turns)
+        model = transfer.fetch_model(self._actions, mine, todo, turns)
         with self._train_slot():
             log.info("round %d: training from version %d", todo.round, todo.version)
-            update = here.learner.train(model, todo.round)
-        return transfer.submit(here, todo.round, update, turns)
+            work = Work(mine.context, todo.round, self._between)
+            update = mine.task.train(model, mine.data, work)
+        return transfer.submit(self._actions, mine, todo.round, update, turns)
 
     def _evaluate(
-        self, here: Membership, todo: messages.Evaluate
+        self, mine: ClientTask, todo: messages.Evaluate
     ) -> messages.Evaluation:
-        model = transfer.fetch_model(here, todo, self._turns(todo.turns))
-        score = here.learner.evaluate(model)
+        turns = self._turns(todo.turns)
+        model = transfer.fetch_model(self._actions, mine, todo, turns)
+        score = mine.task.evaluate(model, mine.context.data_dir, self._between)
         # JSON has no infinity: a loss that overflowed is reported as the largest.
         loss = score.loss if not math.isnan(score.loss) else messages.LARGEST
         return messages.Evaluation(
@@ -197,12 +198,18 @@ class Loop:
             examples=score.examples,
         )
 
-    def _advance(self, here: Membership, todo: messages.Advance) -> None:
+    def _advance(self, mine: ClientTask, todo: messages.Advance) -> None:
         """Move the round on; if that fails, the next check-in says what to do."""
-        request = messages.AdvanceRound(experiment=here.experiment, client=here.index)
-        patience = ADVANCE_PATIENCE_S
+        request = messages.AdvanceRound(
+            experiment=mine.experiment, client=mine.context.index
+        )
         try:
-            here.call("advance_round", request, messages.Advanced, patience_s=patience)
+            self._actions.call(
+                "advance_round",
+                request,
+                messages.Advanced,
+                patience_s=ADVANCE_PATIENCE_S,
+            )
         except Unreachable as error:
             log.warning("round %d was not moved on: %s", todo.round, error)
 
@@ -211,26 +218,27 @@ class Loop:
 
     def _end(self, todo: messages.Stop) -> float | None:
         log.info("the experiment is over: %s", todo.reason)
-        self.outcome, self._here = todo.reason, None
-        return max(IDLE_S, todo.retry_after, self._fleet_s) if self._stay else None
+        self.outcome, self._mine = todo.reason, None
+        if not self._config.stay:
+            return None
+        return max(IDLE_S, todo.retry_after, self._config.start_spread_s)
 
     def _recover(self, refusal: Refused) -> float:
         """Return how long to wait after a refusal; raise it if it is the end."""
-        here, self._here = self._here, None
-        if refusal.code == "unauthenticated" and here is not None and here.proven:
+        enrolled, self._mine = self._mine is not None, None
+        # A fresh token that is refused will not get better by enrolling again.
+        served = enrolled and self._actions.token_accepted
+        if refusal.code == "unauthenticated" and served:
             log.info("the token is no longer accepted: enrolling again")
             return 0.0
         if refusal.code == "federation_full":
             seconds = refusal.retry_after or FULL_S
-        elif refusal.code == "unknown_experiment" and self._stay:
+        elif refusal.code == "unknown_experiment" and self._config.stay:
             seconds = refusal.retry_after or IDLE_S
         else:
             raise refusal
-        seconds = max(seconds, self._fleet_s)
+        seconds = max(seconds, self._config.start_spread_s)
         # Between experiments a client is as ready as it can be.
         self._on_enrolled(refusal.code == "unknown_experiment")
         log.info("%s; again in %.0f s", refusal, seconds)
         return seconds
-
-
-__all__ = ["ClientError", "Loop", "start_delay"]

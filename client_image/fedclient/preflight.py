@@ -11,9 +11,9 @@ import os
 import sys
 
 from fedclient import environment
-from fedclient.api import Actions, Refused, Unreachable
-from fedclient.connect import connect
+from fedclient.api import Actions, Unreachable, connect
 from fedclient.environment import BadEnvironment, ClientConfig
+from fedclient.replies import Refused
 from fedcore.messages import Rehearsed, Subscribe
 
 PATIENCE_S = 30.0
@@ -28,12 +28,12 @@ def ask(config: ClientConfig) -> Rehearsed:
     """
     transport = connect(config.base_url)
     try:
-        return Actions(transport, patience_s=PATIENCE_S).call(
-            "subscribe",
-            Subscribe(name=config.name, experiment=config.experiment, dry_run=True),
-            Rehearsed,
-            token=config.enrolment_token,
+        token = config.enrolment_token
+        actions = Actions(transport, token=token, patience_s=PATIENCE_S)
+        request = Subscribe(
+            name=config.name, experiment=config.experiment, dry_run=True
         )
+        return actions.call("subscribe", request, Rehearsed)
     finally:
         transport.close()
 

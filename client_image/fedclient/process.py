@@ -16,17 +16,15 @@ from types import FrameType
 from typing import Any, Protocol
 
 from fedclient import tasks
-from fedclient.api import Actions, Refused, Traffic
-from fedclient.connect import connect
+from fedclient.api import Actions, Traffic, connect
 from fedclient.data import DataError
 from fedclient.environment import ClientConfig
 from fedclient.health import Heartbeat
-from fedclient.learner import Learner, make_learner
 from fedclient.loop import Loop, start_delay
-from fedclient.membership import ClientError, MakeLearner
-from fedclient.tasks import UnknownTask
+from fedclient.replies import Refused
+from fedclient.tasks import ClientContext, Task, UnknownTask
+from fedclient.transfer import ClientError
 from fedclient.transport import Transport
-from fedcore.settings import ExperimentSettings
 
 log = logging.getLogger(__name__)
 
@@ -114,15 +112,6 @@ class Cancellation:
             places.release()
 
 
-def preload(task: str, data_dir: Path | None) -> None:
-    """Import torch and read the task's data, in the parent of forked clients.
-
-    Raises:
-        UnknownTask, DataError: the task or its data cannot be had.
-    """
-    tasks.find(task).preload(data_dir)
-
-
 def run_client(
     config: ClientConfig,
     *,
@@ -151,7 +140,15 @@ def run_client(
         carrier = faults.transport(transport, cancellation.sleep)
         training = faults.training(training, cancellation.sleep)
     actions = Actions(carrier, sleep=cancellation.sleep)
-    loop = _loop(config, actions, cancellation, training)
+    loop = Loop(
+        actions,
+        config,
+        make_task=partial(_find_task, threads=config.threads),
+        sleep=cancellation.sleep,
+        between=cancellation.between,
+        train_slot=training,
+        on_enrolled=partial(_enrolled, config.enrolled_file),
+    )
     _enrolled(config.enrolled_file, False)  # a killed predecessor may have left it
     try:
         cancellation.sleep(start_delay(config.name, config.start_spread_s))
@@ -169,36 +166,11 @@ def run_client(
         on_traffic(actions.traffic)
 
 
-def _loop(
-    config: ClientConfig,
-    actions: Actions,
-    cancellation: Cancellation,
-    training: Training,
-) -> Loop:
-    return Loop(
-        actions,
-        name=config.name,
-        enrolment_token=config.enrolment_token,
-        make_learner=_learners(config, cancellation),
-        sleep=cancellation.sleep,
-        experiment=config.experiment,
-        train_slot=training,
-        stay=config.stay,
-        fleet_s=config.start_spread_s,
-        on_enrolled=partial(_enrolled, config.enrolled_file),
-    )
-
-
-def _learners(config: ClientConfig, cancellation: Cancellation) -> MakeLearner:
-    def make(settings: ExperimentSettings, index: int) -> Learner:
-        learner = make_learner(
-            settings, index, data_dir=config.data_dir, between=cancellation.between
-        )
-        if "torch" in sys.modules:  # a task of someone's own may do without
-            configure_torch(config.threads)
-        return learner
-
-    return make
+def _find_task(context: ClientContext, *, threads: int) -> Task:
+    task = tasks.find(context.settings.task)
+    if "torch" in sys.modules:  # a user's task may do without
+        configure_torch(threads)
+    return task
 
 
 def configure_torch(threads: int) -> None:

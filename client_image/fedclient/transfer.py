@@ -6,7 +6,8 @@ import logging
 import math
 from collections.abc import Callable
 
-from fedclient.membership import ClientError, Membership
+from fedclient.api import Actions
+from fedclient.client_task import ClientTask
 from fedclient.printable import printable
 from fedclient.tasks import Update
 from fedclient.turns import Turns
@@ -22,74 +23,100 @@ FETCHES = 3
 """How often a chunk is fetched whose bytes do not fit its hash."""
 
 
+class ClientError(Exception):
+    """The client cannot go on; the message says why."""
+
+
+class DamagedChunk(ClientError):
+    """A chunk's bytes did not fit its hash, however often it was fetched."""
+
+
 def fetch_model(
-    here: Membership, wanted: messages.Train | messages.Evaluate, turns: Turns
+    actions: Actions,
+    mine: ClientTask,
+    wanted: messages.Train | messages.Evaluate,
+    turns: Turns,
 ) -> bytes:
     """Return a version's bytes, from the assignment itself or chunk by chunk.
 
     Raises:
         ClientError: the version does not fit the task, or arrives damaged.
     """
-    _check_layout(here, wanted)
-    model = _checked(wanted.model) if wanted.model and wanted.chunks == 1 else None
-    if model is None:
-        model = b"".join(
-            _fetch_chunk(here, wanted.version, number, turns)
-            for number in range(wanted.chunks)
+
+    def ask(number: int) -> messages.ModelChunk:
+        request = messages.GetModel(
+            experiment=mine.experiment,
+            version=wanted.version,
+            chunk=number,
+            client=mine.context.index,
         )
-    expected = codec.parameter_count(here.learner.layout) * codec.VALUE_BYTES
+        turns.wait()
+        return actions.call("get_model", request, messages.ModelChunk)
+
+    _check_layout(mine, wanted, ask)
+    model = intact(wanted.model) if wanted.model and wanted.chunks == 1 else None
+    if model is None:
+        model = b"".join(fetch_chunk(ask, n)[1] for n in range(wanted.chunks))
+    expected = codec.parameter_count(mine.task.layout) * codec.VALUE_BYTES
     if len(model) != expected:
         raise ClientError(
             f"version {wanted.version}: found {len(model)} bytes, expected {expected} "
-            f"for task {here.settings.task!r}"
+            f"for task {mine.context.settings.task!r}"
         )
     return model
 
 
-def _check_layout(here: Membership, wanted: messages.Train | messages.Evaluate) -> None:
+Ask = Callable[[int], messages.ModelChunk]
+"""Fetches the chunk of that number."""
+
+
+def _check_layout(
+    mine: ClientTask, wanted: messages.Train | messages.Evaluate, ask: Ask
+) -> None:
     """Refuse a model whose tensors are not the task's: their order could differ alone.
 
     Raises:
         ClientError: names the first tensor that differs.
     """
-    expected = here.learner.layout
+    expected = mine.task.layout
     if wanted.layout == codec.layout_hash(expected):
         return
-    request = messages.GetModel(
-        experiment=here.experiment, version=wanted.version, client=here.index
-    )
-    found = here.call("get_model", request, messages.ModelChunk).layout
-    where = codec.layout_difference(found=found, expected=expected) or (
+    where = codec.layout_difference(found=ask(0).layout, expected=expected) or (
         f"layout: found {wanted.layout}, expected {codec.layout_hash(expected)}"
     )
     raise ClientError(
-        f"version {wanted.version} is not a model of task {here.settings.task!r}: "
+        f"version {wanted.version} is not a model of task "
+        f"{mine.context.settings.task!r}: "
         f"{printable(where[:LONGEST])}"
     )
 
 
-def _fetch_chunk(here: Membership, version: int, number: int, turns: Turns) -> bytes:
-    request = messages.GetModel(
-        experiment=here.experiment, version=version, chunk=number, client=here.index
-    )
+def fetch_chunk(ask: Ask, number: int) -> tuple[messages.ModelChunk, bytes]:
+    """Return a chunk's answer and its bytes, fetched again while they are damaged.
+
+    Raises:
+        DamagedChunk: the bytes did not fit the hash, `FETCHES` times.
+    """
     for _ in range(FETCHES):
-        turns.wait()
-        data = _checked(here.call("get_model", request, messages.ModelChunk).chunk)
+        answer = ask(number)
+        data = intact(answer.chunk)
         if data is not None:
-            return data
-    raise ClientError(
-        f"version {version}, chunk {number}: its hash did not fit, {FETCHES} times"
+            return answer, data
+    raise DamagedChunk(
+        f"version {answer.version}, chunk {number}: its hash did not fit, "
+        f"{FETCHES} times"
     )
 
 
-def _checked(chunk: messages.Chunk) -> bytes | None:
+def intact(chunk: messages.Chunk) -> bytes | None:
     """Return a chunk's bytes, or None when they are not those of its hash."""
     data = codec.decode(chunk.data, where=f"chunk {chunk.number}")
     return data if codec.sha256(data) == chunk.hash else None
 
 
 def submit(
-    here: Membership,
+    actions: Actions,
+    mine: ClientTask,
     round_number: int,
     update: Update,
     turns: Turns,
@@ -100,11 +127,12 @@ def submit(
     The same update has the same upload id, so what arrived before is not stored twice.
     """
     chunks = list(codec.split(update.model))
-    request = _requests(here, round_number, update, chunks, layout)
+    request = _requests(mine, round_number, update, chunks, layout)
     waiting = list(range(len(chunks)))
     while waiting:
         turns.wait()
-        answer = here.call("submit_update", request(waiting.pop(0)), messages.Submitted)
+        part = request(waiting.pop(0))
+        answer = actions.call("submit_update", part, messages.Submitted)
         if answer.accepted is not None:
             _report(round_number, answer)
             return answer.assignment
@@ -114,7 +142,7 @@ def submit(
 
 
 def _requests(
-    here: Membership,
+    mine: ClientTask,
     round_number: int,
     update: Update,
     chunks: list[bytes],
@@ -132,8 +160,8 @@ def _requests(
 
     def request(number: int) -> messages.SubmitUpdate:
         return messages.SubmitUpdate(
-            experiment=here.experiment,
-            client=here.index,
+            experiment=mine.experiment,
+            client=mine.context.index,
             round=round_number,
             upload=upload,
             chunk=number,

@@ -19,8 +19,9 @@ from pathlib import Path
 from filelock import Timeout
 
 from fedclient import preflight
-from fedclient.api import Refused, Unreachable
+from fedclient.api import Unreachable
 from fedclient.environment import ClientConfig
+from fedclient.replies import Refused
 from fedcore.messages import Stop
 from fedcore.settings import ExperimentSettings
 from fedwhisk.clients.environment import with_own_token

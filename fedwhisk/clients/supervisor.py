@@ -238,14 +238,13 @@ def _load(task: str, data_dir: str, seed: str = "") -> tuple[Ready, bytes]:
     """
     from fedclient import tasks
     from fedclient.data import DataError
-    from fedclient.process import preload
     from fedclient.tasks import UnknownTask
 
     ready, model = Ready(), b""
     try:
-        preload(task, Path(data_dir) if data_dir else None)
+        found = tasks.find(task)
+        found.preload(Path(data_dir) if data_dir else None)
         if seed:
-            found = tasks.find(task)
             model = found.initial_model(int(seed))
             ready = Ready(len(model), found.layout)
     except (DataError, UnknownTask) as error:

@@ -12,7 +12,7 @@ from contextlib import closing
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from fedclient.connect import connect
+from fedclient.api import connect
 from fedclient.transport import Message
 from fedcore import tokens
 from fedcore.adapters.routes import ROUTES

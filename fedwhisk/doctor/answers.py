@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fedclient.api import our_error
+from fedclient.replies import our_error
 from fedclient.transport import Message, NoAnswer, Transport
 from fedcore.adapters.routes import ActionSpec
 from fedcore.adapters.serving import JSON

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from fedclient.api import Actions, Refused, Unreachable, Wire
-from fedclient.connect import connect
+from fedclient.api import Actions, Unreachable, connect
+from fedclient.replies import Refused, Wire
+from fedclient.transfer import DamagedChunk, fetch_chunk
 from fedcore import codec, messages, tokens
 from fedcore.messages import ClientReport, Report, RoundReport
 from fedwhisk import config
@@ -25,7 +26,6 @@ PATIENCE_S = 20.0
 PAGE = 500
 """Rounds or clients that are asked for at once where all are wanted."""
 
-FETCHES = 3
 LOOK_S = 1.0
 
 
@@ -52,9 +52,9 @@ class Federation:
 
     def __init__(self, base_url: str, secret: bytes) -> None:
         self.base_url = base_url
-        self._token = tokens.operator_token(secret)
         self._transport = connect(base_url)
-        self._actions = Actions(self._transport, patience_s=PATIENCE_S)
+        token = tokens.operator_token(secret)
+        self._actions = Actions(self._transport, token=token, patience_s=PATIENCE_S)
 
     @property
     def throttled(self) -> int:
@@ -205,11 +205,19 @@ class Federation:
 
     def model(self, name: str, version: int | None = None) -> Model:
         """Fetch a version chunk by chunk; no version means the newest."""
-        first = self._chunk(name, version, 0)
-        numbers = range(1, first.chunk.of)
-        rest = [self._chunk(name, first.version, number) for number in numbers]
-        vector = b"".join(codec.decode(one.chunk.data) for one in [first, *rest])
-        return Model(first.version, vector, first.layout)
+        wanted = messages.GetModel(experiment=name, version=version)
+
+        def ask(number: int) -> messages.ModelChunk:
+            request = msgspec.structs.replace(wanted, chunk=number)
+            return self._call("get_model", request, messages.ModelChunk)
+
+        try:
+            first, data = fetch_chunk(ask, 0)
+            wanted = msgspec.structs.replace(wanted, version=first.version)
+            rest = [fetch_chunk(ask, n)[1] for n in range(1, first.chunk.of)]
+        except DamagedChunk as error:
+            raise OperatorError(f"{name}: {error}") from error
+        return Model(first.version, b"".join([data, *rest]), first.layout)
 
     def export(
         self,
@@ -248,23 +256,11 @@ class Federation:
     def _status(self, request: messages.Status) -> Report:
         return self._call("status", request, Report)
 
-    def _chunk(
-        self, name: str, version: int | None, number: int
-    ) -> messages.ModelChunk:
-        request = messages.GetModel(experiment=name, version=version, chunk=number)
-        for _ in range(FETCHES):
-            answer = self._call("get_model", request, messages.ModelChunk)
-            if codec.sha256(codec.decode(answer.chunk.data)) == answer.chunk.hash:
-                return answer
-        raise OperatorError(
-            f"{name}, chunk {number}: its hash did not fit, {FETCHES} times"
-        )
-
     def _call(
         self, action: str, request: msgspec.Struct, answer_type: type[Wire]
     ) -> Wire:
         try:
-            return self._actions.call(action, request, answer_type, token=self._token)
+            return self._actions.call(action, request, answer_type)
         except Refused as error:
             raise OperatorError(error.message) from error
         except Unreachable as error:

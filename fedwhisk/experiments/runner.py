@@ -16,8 +16,8 @@ from tempfile import TemporaryFile
 
 import msgspec
 
-from fedclient.api import Refused
 from fedclient.environment import ClientConfig
+from fedclient.replies import Refused
 from fedcore.messages import Report, Started
 from fedcore.settings import ExperimentSettings
 from fedwhisk.clients.environment import spread

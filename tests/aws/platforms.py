@@ -6,7 +6,7 @@ import json
 import secrets
 from typing import Any
 
-from fedclient.connect import connect
+from fedclient.api import connect
 from fedclient.transport import Message, Reply
 from fedcore import tokens
 from tests.fedcore.world import update_requests, vector

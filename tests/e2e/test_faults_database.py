@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from fedclient.api import Actions
-from fedclient.membership import Membership
 from fedclient.tasks import ClientContext, Work
 from fedclient.transport import HttpTransport
 from fedcore import messages, tokens
@@ -29,21 +28,22 @@ class Alone:
 
     def __init__(self, deployment: Deployment, experiment: str) -> None:
         self._transport = HttpTransport(deployment.base_url)
-        actions = Actions(self._transport, patience_s=60)
-        request = messages.Subscribe(name="alone", experiment=experiment)
         token = tokens.enrolment_token(SECRET)
-        mine = actions.call("subscribe", request, messages.Subscribed, token=token)
-        self._here = Membership(actions, mine, lambda settings, index: walk.SMALL)
-        self._work = ClientContext(mine.settings, mine.index)
+        self._actions = Actions(self._transport, token=token, patience_s=60)
+        request = messages.Subscribe(name="alone", experiment=experiment)
+        self._here = self._actions.call("subscribe", request, messages.Subscribed)
+        self._actions.use(self._here.token)
+        mine = self._here
+        self._context = ClientContext(mine.settings, mine.index)
 
     def update(self, number: int, model: bytes) -> None:
         """Send an update, and return as soon as it is acknowledged."""
-        update = walk.SMALL.train(model, None, Work(self._work, number))
+        update = walk.SMALL.train(model, None, Work(self._context, number))
         layout, examples = walk.SMALL.layout, update.examples
         (fields,) = update_requests(number, update.model, layout, examples)
         here = {"experiment": self._here.experiment, "client": self._here.index}
         request = msgspec.convert(here | fields, messages.SubmitUpdate)
-        answer = self._here.call("submit_update", request, messages.Submitted)
+        answer = self._actions.call("submit_update", request, messages.Submitted)
         assert answer.accepted
 
     def close(self) -> None:

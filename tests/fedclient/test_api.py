@@ -7,7 +7,8 @@ import re
 import msgspec
 import pytest
 
-from fedclient.api import Actions, Refused, Unreachable
+from fedclient.api import Actions, Unreachable
+from fedclient.replies import Refused
 from fedclient.transport import HttpTransport, Message, NoAnswer, Reply
 from fedcore import messages
 from tests.fedclient.scripted import Script, Server, ok, ours
@@ -39,7 +40,8 @@ def actions_on(transport: Script | HttpTransport, time: Time, **more: float) -> 
 
 
 def check_in(actions: Actions) -> messages.CheckedIn:
-    return actions.call("check_in", ASK, messages.CheckedIn, token="secret-token")
+    actions.use("secret-token")
+    return actions.call("check_in", ASK, messages.CheckedIn)
 
 
 # --- what travels, over real HTTP ----------------------------------------------------

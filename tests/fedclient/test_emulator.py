@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from fedclient import emulator
-from fedclient.api import Actions
-from fedclient.connect import connect
+from fedclient.api import Actions, connect
 from fedclient.emulator import EmulatorTransport
 from fedclient.transport import HttpTransport, Message, NoAnswer, Reply
 from fedcore import messages

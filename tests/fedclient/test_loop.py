@@ -9,11 +9,14 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from fedclient.api import Actions, Refused
-from fedclient.learner import make_learner
+from fedclient import tasks
+from fedclient.api import Actions
+from fedclient.client_task import ClientTask
+from fedclient.environment import ClientConfig
 from fedclient.loop import IDLE_S, Loop, start_delay
-from fedclient.membership import ClientError
-from fedclient.tasks import Score, Update
+from fedclient.replies import Refused
+from fedclient.tasks import ClientContext, Score, Update, Work
+from fedclient.transfer import ClientError
 from fedclient.transport import Reply
 from fedcore import codec, messages
 from fedcore.codec import CHUNK_VALUES, Layout
@@ -40,18 +43,21 @@ STOP = Stop(reason="finished")
 FOUR = codec.layout_hash([("w", [4])])
 
 
-class Learner:
-    """A model of four values that training turns round."""
+class Toy:
+    """A task: a model of four values that training turns round."""
 
     layout: ClassVar[Layout] = [("w", [4])]
 
-    def initial_model(self) -> bytes:
+    def initial_model(self, seed: int) -> bytes:
         return MODEL
 
-    def train(self, model: bytes, round_number: int) -> Update:
+    def load(self, context: ClientContext) -> None:
+        pass
+
+    def train(self, model: bytes, data: None, work: Work) -> Update:
         return Update(model[::-1], 48, {"loss": 0.5, "odd": float("nan")})
 
-    def evaluate(self, model: bytes) -> Score:
+    def evaluate(self, model: bytes, *more: object) -> Score:
         return Score(0.75, float("inf"), 10)
 
 
@@ -61,7 +67,7 @@ class Client:
     def __init__(
         self,
         script: Script,
-        learner: type[Learner] = Learner,
+        task: type[Toy] = Toy,
         stay: bool = False,
         fleet_s: float = 0.0,
     ) -> None:
@@ -70,14 +76,11 @@ class Client:
         self.slots: list[str] = []
         self.loop = Loop(
             Actions(script, sleep=self.slept.append),
-            name="ns/pod-0",
-            enrolment_token="enrol",
-            make_learner=lambda settings, index: learner(),
+            ClientConfig("", "ns/pod-0", "enrol", stay=stay, start_spread_s=fleet_s),
+            make_task=lambda context: task(),
             sleep=self.slept.append,
             clock=lambda: sum(self.slept),
             train_slot=self._slot,
-            stay=stay,
-            fleet_s=fleet_s,
             on_enrolled=self.enrolled.append,
         )
 
@@ -179,7 +182,7 @@ def test_an_update_that_comes_late_is_no_error() -> None:
     assert Client(script).loop.run() == "finished"
 
 
-class Large(Learner):
+class Large(Toy):
     layout: ClassVar[Layout] = [("w", [2 * CHUNK_VALUES + 1])]
     model = bytes(4 * CHUNK_VALUES) + bytes([1]) * 4 * CHUNK_VALUES + bytes(4)
 
@@ -267,8 +270,8 @@ def test_a_model_of_another_length_ends_the_client() -> None:
         Client(script).loop.run()
 
 
-class Pair(Learner):
-    """As many values as `Learner`, in two tensors of one shape."""
+class Pair(Toy):
+    """As many values as `Toy`, in two tensors of one shape."""
 
     layout: ClassVar[Layout] = [("a", [2]), ("b", [2])]
 
@@ -347,9 +350,8 @@ def test_an_advance_that_fails_is_left_to_the_server() -> None:
     actions = Actions(script, clock=lambda: clock.now, sleep=clock.sleep)
     loop = Loop(
         actions,
-        name="n",
-        enrolment_token="t",
-        make_learner=lambda settings, index: Learner(),
+        ClientConfig("", "n", "t"),
+        make_task=lambda context: Toy(),
         sleep=clock.sleep,
     )
     assert loop.run() == "finished"
@@ -445,11 +447,13 @@ def test_a_fleet_that_waits_for_an_experiment_spreads_its_calls(fleet_s, slept) 
     assert client.slept == [slept, slept]
 
 
-def test_a_learner_loads_its_data_once(make_npz: Callable[..., Path]) -> None:
+def test_a_client_loads_its_data_once(make_npz: Callable[..., Path]) -> None:
     folder = make_npz("mnist", (28, 28))
-    settings = ExperimentSettings(clients=2, per_round=1, epochs=1)
-    learner = make_learner(settings, 1, data_dir=folder, between=lambda: None)
-    first = learner.train(learner.initial_model(), 1)
+    context = ClientContext(
+        ExperimentSettings(clients=2, per_round=1, epochs=1), 1, folder
+    )
+    mine = ClientTask("e", context, lambda context: tasks.find("mnist"))
+    first = mine.data
     (folder / "mnist.npz").unlink()
-    assert learner.train(learner.initial_model(), 1).model == first.model
-    assert first.examples == 24  # 60 / 2, less two tenths
+    assert mine.data is first
+    assert len(first.train) == 24  # 60 / 2, less two tenths

@@ -5,8 +5,8 @@ import json
 import msgspec
 import pytest
 
-from fedclient.api import our_error
 from fedclient.printable import all_printable, printable
+from fedclient.replies import our_error
 from fedwhisk.experiments.federation import Federation
 from tests.fedclient.scripted import Script
 from tests.fedwhisk.reports import report

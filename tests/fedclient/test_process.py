@@ -162,10 +162,11 @@ POOL = """
 import multiprocessing, os, sys, time
 from pathlib import Path
 from fedclient.environment import ClientConfig
-from fedclient.process import preload, run_client
+from fedclient import tasks
+from fedclient.process import run_client
 
 url, folder = sys.argv[1], Path(sys.argv[2])
-preload("mnist", folder)
+tasks.find("mnist").preload(folder)
 (folder / "mnist.npz").unlink()  # what was preloaded is not read again
 context = multiprocessing.get_context("fork")
 slot = context.Semaphore(1)

@@ -17,8 +17,9 @@ from typing import Any
 import msgspec
 
 from fedclient.api import Actions
+from fedclient.environment import ClientConfig
 from fedclient.loop import Loop, start_delay
-from fedclient.tasks import Score, Update
+from fedclient.tasks import ClientContext, Score, Update, Work
 from fedclient.transport import Message, NoAnswer, Reply
 from fedcore.adapters.deployment import OPENWHISK_CALLS_PER_MINUTE
 from fedcore.codec import Layout
@@ -139,7 +140,7 @@ class Outcome:
         return self.accepted / self.trained
 
 
-class Learner:
+class SleepingTask:
     """Trains by sleeping; its update is its index."""
 
     def __init__(self, federation: Federation, index: int) -> None:
@@ -148,15 +149,18 @@ class Learner:
         self._values = federation.scenario.values
         self.layout: Layout = [("w", [self._values])]
 
-    def initial_model(self) -> bytes:
+    def initial_model(self, seed: int) -> bytes:
         return bytes(4 * self._values)
 
-    def train(self, model: bytes, round_number: int) -> Update:
-        self._federation.train(self._index, round_number)
+    def load(self, context: ClientContext) -> None:
+        pass
+
+    def train(self, model: bytes, data: None, work: Work) -> Update:
+        self._federation.train(self._index, work.round)
         model = vector(self._index) * self._values
         return Update(model, EXAMPLES, {"train_s": 1.0})
 
-    def evaluate(self, model: bytes) -> Score:
+    def evaluate(self, model: bytes, *more: object) -> Score:
         self._federation.time.sleep(1.0)
         return Score(0.5, 1.0, EXAMPLES)
 
@@ -267,6 +271,13 @@ class Federation:
 
     def _live(self, name: str) -> None:
         sleep, clock = self.time.sleep, self.time.time
+        config = ClientConfig(
+            "",
+            name,
+            ENROLMENT.token,
+            stay=self.scenario.opens_s > 0,
+            start_spread_s=self.scenario.spread_s,
+        )
         loop = Loop(
             Actions(
                 Throttled(self),
@@ -274,14 +285,11 @@ class Federation:
                 sleep=sleep,
                 rng=random.Random(name),
             ),
-            name=name,
-            enrolment_token=ENROLMENT.token,
-            make_learner=lambda settings, index: Learner(self, index),
+            config,
+            make_task=lambda context: SleepingTask(self, context.index),
             sleep=sleep,
             clock=clock,
             train_slot=self._slot,
-            fleet_s=self.scenario.spread_s,
-            stay=self.scenario.opens_s > 0,
         )
         with suppress(Died):
             while not loop.outcome:

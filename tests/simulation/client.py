@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from fedclient.api import Actions
+from fedclient.environment import ClientConfig
 from fedclient.loop import Loop
-from fedclient.tasks import Score, Update
+from fedclient.tasks import ClientContext, Score, Update, Work
 from fedclient.transport import Message, NoAnswer, Reply
 from fedcore.codec import Layout
-from fedcore.settings import ExperimentSettings
 from tests.fedcore.world import ENROLMENT, numbers, vector
 from tests.simulation.hostile import Guise
 from tests.simulation.server import EXPERIMENT
@@ -38,13 +38,13 @@ class School:
     forgets: bool = False
     sick: set[int] = field(default_factory=set)
 
-    def learner(self, settings: ExperimentSettings, index: int) -> Pupil:
-        return Pupil(self, index)
+    def task(self, context: ClientContext) -> Pupil:
+        return Pupil(self, context.index)
 
 
 @dataclass(frozen=True)
 class Pupil:
-    """A learner without data."""
+    """A client's task, without data."""
 
     school: School
     index: int
@@ -53,10 +53,13 @@ class Pupil:
     def layout(self) -> Layout:
         return [("w", [self.school.values])]
 
-    def initial_model(self) -> bytes:
+    def initial_model(self, seed: int) -> bytes:
         return bytes(4 * self.school.values)
 
-    def train(self, model: bytes, round_number: int) -> Update:
+    def load(self, context: ClientContext) -> None:
+        pass
+
+    def train(self, model: bytes, data: None, work: Work) -> Update:
         keep = 0.0 if self.school.forgets else 0.5
         examples = 1 + self.index % 3
         new = [
@@ -67,7 +70,7 @@ class Pupil:
             new[0] = float("nan")
         return Update(vector(*new), examples, {"loss": 0.5})
 
-    def evaluate(self, model: bytes) -> Score:
+    def evaluate(self, model: bytes, *more: object) -> Score:
         return Score(accuracy=0.5, loss=1.0 + self.index, examples=10)
 
 
@@ -122,13 +125,10 @@ class Client:
         actions = Actions(wire, clock=wire.clock, sleep=wire.sleep, rng=Steady())
         self.loop = Loop(
             actions,
-            name=name,
-            enrolment_token=ENROLMENT.token,
-            make_learner=school.learner,
+            ClientConfig("", name, ENROLMENT.token, EXPERIMENT, stay=True),
+            make_task=school.task,
             sleep=wire.sleep,
             clock=wire.clock,
-            experiment=EXPERIMENT,
-            stay=True,
         )
 
     def step(self, perform: Perform) -> float:
@@ -137,8 +137,7 @@ class Client:
         Paused passes through: append the answer to the tape and step again.
         """
         loop = _copy(self.loop)
-        if loop._here is not None:
-            loop._here = _copy(loop._here)
+        loop._actions = _copy(loop._actions)
         self._wire.tape = self.tape
         self.tape.rewind(perform)
         seconds = loop.step()
@@ -166,9 +165,9 @@ class Client:
     @property
     def memory(self) -> Any:
         """What tells this client from one of another past."""
-        here = self.loop._here
+        loop = self.loop
         return (
-            here is not None and here.proven,
+            loop._mine is not None and loop._actions.token_accepted,
             self.loop._assignment,
             self.loop._evaluation,
             self.loop.outcome,

@@ -15,7 +15,7 @@ from pathlib import Path
 import requests
 
 from fedclient import environment, preflight
-from fedclient.api import Refused
+from fedclient.replies import Refused
 from fedcore.messages import Stop
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")

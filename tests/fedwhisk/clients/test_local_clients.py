@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fedclient import loop, preflight
-from fedclient.api import Refused
 from fedclient.environment import ClientConfig
+from fedclient.replies import Refused
 from fedcore.messages import Rehearsed, Stop, Wait
 from fedcore.tokens import enrolment_token
 from fedwhisk.clients import local_clients
