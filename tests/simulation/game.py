@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fedclient.api import Refused
+from fedclient.replies import Refused
 from fedclient.transport import Message, Reply
 from tests.simulation.checker import Broken, Checker
 from tests.simulation.client import Client, School, Sleep, Wire
