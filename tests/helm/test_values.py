@@ -178,3 +178,14 @@ def test_an_autoscaled_fleet_keeps_its_size_through_an_upgrade(render):
     (rule,) = role["rules"]
     assert rule["resourceNames"] == [fleet["metadata"]["name"]]
     assert rule["verbs"] == ["get", "patch"]
+
+
+def test_the_autoscaler_is_a_module_of_the_image(render):
+    objects = render(CHART / "ci" / "in-cluster-values.yaml")
+    fleet = of_kind(objects, "StatefulSet")["metadata"]["name"]
+    job = of_kind(objects, "CronJob")["spec"]["jobTemplate"]["spec"]
+    (container,) = job["template"]["spec"]["containers"]
+    python, flag, module, statefulset, clients = container["command"]
+    assert [python, flag, statefulset] == ["python", "-m", fleet]
+    assert importlib.util.find_spec(module) is not None
+    assert int(clients) > 0

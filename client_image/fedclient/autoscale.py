@@ -1,7 +1,8 @@
 """Size the fleet by need: all clients while an experiment is open, none otherwise.
 
-Usage: autoscale.py STATEFULSET CLIENTS. It asks the federation as the first client
-would, takes no place, and sets the size of the StatefulSet through the cluster's API.
+`python -m fedclient.autoscale STATEFULSET CLIENTS`, in a pod, asks the federation as
+the first client would, without enrolling, and sets the StatefulSet's size through the
+cluster's API.
 """
 
 from __future__ import annotations
@@ -24,14 +25,18 @@ SECOND_LOOK_S = 60.0
 
 
 def is_open() -> bool:
-    """Tell whether there is an experiment with something to do."""
+    """Return True if there is an experiment with something to do.
+
+    Raises:
+        Refused, Unreachable: the federation refuses this client, or does not answer.
+    """
     try:
-        place = preflight.ask(environment.read(os.environ))
+        answer = preflight.ask(environment.read(os.environ))
     except Refused as refusal:
         if refusal.code in ("unknown_experiment", "federation_full"):
             return refusal.code == "federation_full"
         raise
-    return not isinstance(place.assignment, Stop)
+    return not isinstance(answer.assignment, Stop)
 
 
 def size_of(statefulset: str, wanted: int | None = None) -> int:
@@ -40,9 +45,7 @@ def size_of(statefulset: str, wanted: int | None = None) -> int:
     port = os.environ["KUBERNETES_SERVICE_PORT"]
     namespace = (ACCOUNT / "namespace").read_text()
     with requests.Session() as session:
-        session.trust_env = (
-            False  # neither the proxy nor the authorities of the way out
-        )
+        session.trust_env = False  # a proxy leads out of the cluster
         session.verify = str(ACCOUNT / "ca.crt")
         response = session.request(
             "GET" if wanted is None else "PATCH",
