@@ -247,6 +247,31 @@ def test_the_initial_model_is_settled_by_others_without_a_deadline(
     assert world.now < deadline
 
 
+def test_a_vote_that_comes_while_another_is_let_in_again_freezes_no_empty_set(
+    monkeypatch,
+) -> None:
+    world = World()
+    world.start(clients=3, per_round=2)
+    first, *others = world.enrol_all(3)
+    world.advance()
+    first.submit(0, 1.0, 2.0)
+    others[0].submit(0, 1.0, 2.0)
+    world.revoke("c0")
+    store = world.services.store
+    genuine = store.add_update
+
+    def reinstated_meanwhile(experiment, number, update) -> None:
+        genuine(experiment, number, update)
+        world.revoke("c0", undo=True)
+
+    monkeypatch.setattr(store, "add_update", reinstated_meanwhile)
+    answer = others[1].submit(0, 1.0, 2.0)
+    assert (answer["accepted"], answer["assignment"]["kind"]) == (True, "advance")
+    assert world.live["state"] == "training"  # the next to advance settles it
+    world.advance()
+    assert (world.live["round"], world.model(0)) == (1, [1.0, 2.0])
+
+
 def test_enrolment_does_not_wait_for_it() -> None:
     world = World()
     world.start(clients=3, per_round=2, min_clients=2)

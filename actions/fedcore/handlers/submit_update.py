@@ -182,8 +182,10 @@ def _accepted(
     experiment: Experiment, request: SubmitUpdate, services: Services, *, froze: bool
 ) -> Submitted:
     now = services.clock()
-    if not froze and rules.freezes(rules.due_event(experiment, now)):
+    due = request.round > 0 and rules.freezes(rules.due_event(experiment, now))
+    if due and not froze:
         # All have answered: this update closes the round although some were refused.
+        # Round 0 is settled by its votes alone (`initial.settle`).
         after = services.store.apply(rules.freeze(experiment, now, [request.client]))
         froze = after is not None
     advance = Advance(round=request.round)
