@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from fedclient.replies import Refused
 from fedclient.transport import Message, Reply
 from tests.simulation.client import Client, School, Sleep, Wire
 from tests.simulation.hostile import Guise, act
@@ -83,6 +84,9 @@ class Person:
         except Paused as paused:
             self._wait_for(paused.question)
             return
+        except Refused as refusal:
+            self._turned_away(refusal)
+            return
         if self._guise:
             seconds = self._sooner(seconds)
         self._timeline.say(self.name, f"waits {seconds:.1f} s")
@@ -137,6 +141,13 @@ class Person:
         self._epoch += 1
         self._client = self._client.fork(answer)
         self._step(self._epoch)
+
+    def _turned_away(self, refusal: Refused) -> None:
+        """End the process of a client that is revoked; its platform starts another."""
+        if refusal.code != "forbidden":
+            raise refusal
+        self._timeline.say(self.name, "is turned away")
+        self.start(self._timeline.rng.uniform(1.0, 100.0))
 
     def _die(self, epoch: int) -> None:
         """End the process in mid-call; another takes its name after a while."""

@@ -69,6 +69,8 @@ class Plan:
         missing: clients that are away until the experiment fails or waits too long.
         outage: when the database is away, from and to.
         stop_at: when an operator stops the experiment; None is never.
+        revocations: which clients an operator revokes, by the number in their names:
+            from when, and until when; infinity is for good.
         sweeps: whether a cron advances every running experiment each minute.
         values: values in the model.
         chunk_values: values in a chunk.
@@ -85,6 +87,7 @@ class Plan:
     missing: frozenset[int] = frozenset()
     outage: tuple[float, float] = (0.0, 0.0)
     stop_at: float | None = None
+    revocations: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     sweeps: bool = False
     values: int = 2
     chunk_values: int = 2
@@ -109,7 +112,7 @@ def draw(rng: random.Random) -> Plan:
     calm_at = rng.choice((30.0, 100.0, 400.0))
     start = rng.uniform(0.0, calm_at)
     quorum = rng.choice((0.4, 0.6, 1.0))
-    return Plan(
+    plan = Plan(
         settings={
             "clients": clients,
             "min_clients": rng.choice((0, per_round)),
@@ -134,6 +137,7 @@ def draw(rng: random.Random) -> Plan:
         forgets=rng.random() < 0.3,
         hostile={each: _guise(rng) for each in _few(rng, indexes, 0.2)},
     )
+    return replace(plan, revocations=_revocations(rng, plan))
 
 
 def draw_hostile(rng: random.Random) -> Plan:
@@ -209,6 +213,24 @@ def _combining(
         "max_norm": max_norm,
         "norm_action": norm_action,
     }
+
+
+def _revocations(rng: random.Random, plan: Plan) -> dict[int, tuple[float, float]]:
+    """Draw who is revoked and when, and who is let in again: one at the least.
+
+    All are where updates are refused for their norm, as the others may be too few; and
+    where a round has one attempt, as it may have nobody else.
+    """
+    settings = plan.settings
+    refuses = settings["max_norm"] and settings["norm_action"] == "refuse"
+    most = 0 if refuses or settings["attempts"] == 1 else plan.clients - 1
+    found: dict[int, tuple[float, float]] = {}
+    for each in sorted(_few(rng, range(plan.clients), 0.25)):
+        start = rng.uniform(0.0, plan.calm_at)
+        for_good = len(found) < most and rng.random() < 0.5
+        until = math.inf if for_good else rng.uniform(start, plan.calm_at)
+        found[each] = (start, until)
+    return found
 
 
 def _guise(rng: random.Random) -> Guise:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,7 +49,9 @@ class World:
         orders = (sorted, backwards) if plan.faults.reverse else (sorted,)
         self.timeline = Timeline(seed, plan.faults, tell)
         self._plan = plan
-        self._database = SharedDatabase(Checker(orders))
+        self._database = SharedDatabase(
+            Checker(orders, frozenset(f"c{each}" for each in plan.revocations))
+        )
         self._requests = Requests(self.timeline, self._database, plan.outage)
         self._resumed = 0
         self._school = School(plan.values, forgets=plan.forgets, sick=set(plan.sick))
@@ -96,6 +98,8 @@ class World:
         timeline.later(LOOK_S, self._look_after)
         if plan.stop_at is not None:
             timeline.later(plan.stop_at, self._order, "stop_experiment")
+        for number, (start, _) in plan.revocations.items():
+            timeline.later(start, self._revoke, number)
         if plan.sweeps:
             timeline.later(60.0, self._sweep)
 
@@ -147,8 +151,19 @@ class World:
         return (
             not self._requests.in_flight
             and self._has_finished
-            and all(each.knows_the_end for each in self._people if each.is_there)
+            and all(
+                each.knows_the_end or each.name in self._shut_out
+                for each in self._people
+                if each.is_there
+            )
         )
+
+    @property
+    def _shut_out(self) -> set[str]:
+        """The names of the clients that are revoked."""
+        revoked = self._experiment.get("revoked", {})
+        enrolled = self._database.collections.get("clients", {}).values()
+        return {each["name"] for each in enrolled if str(each["index"]) in revoked}
 
     @property
     def _experiment(self) -> Document:
@@ -162,15 +177,19 @@ class World:
 
     # --- the operator -----------------------------------------------------------------
 
-    def _order(self, action: str, **fields: Any) -> None:
-        """Call an action for this experiment, until it answers."""
+    def _order(
+        self, action: str, then: Callable[[], None] | None = None, **fields: Any
+    ) -> None:
+        """Call an action for this experiment until it answers, then go on."""
         self.timeline.say("operator:", action)
         answers: list[Reply] = []
         self._requests.send(order(action, **fields), answers.append)
 
         def repeat() -> None:
             if not any(reply.status == 200 for reply in answers):
-                self._order(action, **fields)
+                self._order(action, then, **fields)
+            elif then is not None:
+                then()
 
         self.timeline.later(5.0, repeat)
 
@@ -179,6 +198,19 @@ class World:
         self._school.sick.clear()
         for person in self._people:
             person.reform()
+
+    def _revoke(self, number: int) -> None:
+        _, until = self._plan.revocations[number]
+
+        def let_in_again() -> None:
+            if until < math.inf:
+                wait = max(0.0, until - self.timeline.now)
+                self.timeline.later(wait, self._let_in_again, number)
+
+        self._order("revoke_client", let_in_again, name=f"c{number}")
+
+    def _let_in_again(self, number: int) -> None:
+        self._order("revoke_client", name=f"c{number}", undo=True)
 
     def _sweep(self) -> None:
         self._order("advance_round")
@@ -189,6 +221,10 @@ class World:
         self.timeline.later(LOOK_S, self._look_after)
         if self.timeline.now < self._plan.calm_at:
             return
+        for number, (_, until) in self._plan.revocations.items():
+            # An order that was late may have revoked it once more.
+            if until < math.inf and f"c{number}" in self._shut_out:
+                self._let_in_again(number)
         if self._experiment.get("state") in ("failed", "stopped"):
             self._resumed += 1
             if self._resumed > MOST_RESUMED:
