@@ -80,7 +80,7 @@ def scale(
     namespace: Namespace = None,
     context: Context = None,
 ) -> None:
-    """Set the number of clients; each keeps its name, its place and its data."""
+    """Set the number of clients; each keeps its name, index and data."""
     _fleet(release, namespace, context).scale(count)
     typer.echo(f"{release}: {count} clients wanted")
 

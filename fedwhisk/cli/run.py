@@ -16,7 +16,7 @@ from fedwhisk.platforms import PORT
 
 if TYPE_CHECKING:
     from fedwhisk.config import Settings
-    from fedwhisk.experiments.runner import RunOptions
+    from fedwhisk.experiments.run_options import RunOptions
 
 STARTED = time.monotonic()
 Out = Annotated[
@@ -78,7 +78,7 @@ def run(
     """Train an experiment to its end; run again, it goes on where it was."""
     from fedwhisk import config as deployment
     from fedwhisk.experiments import chosen_settings
-    from fedwhisk.experiments.runner import RunOptions
+    from fedwhisk.experiments.run_options import RunOptions
     from fedwhisk.reach import chosen
 
     name, settings = options.experiment(context)

@@ -243,7 +243,7 @@ def _task(config: ClientConfig) -> str | None:
             experiment for clients that do not wait for one.
     """
     try:
-        place = preflight.ask(config)
+        rehearsed = preflight.ask(config)
     except Refused as refusal:
         awaited = refusal.code == "unknown_experiment" and config.stay
         if awaited or refusal.code == "federation_full":
@@ -251,8 +251,8 @@ def _task(config: ClientConfig) -> str | None:
         raise OperatorError(str(refusal)) from None
     except Unreachable as error:
         raise OperatorError(f"{config.base_url}: {error}") from None
-    over = isinstance(place.assignment, Stop) and not config.stay
-    return None if over else place.task
+    over = isinstance(rehearsed.assignment, Stop) and not config.stay
+    return None if over else rehearsed.task
 
 
 @contextmanager

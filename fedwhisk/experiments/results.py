@@ -241,20 +241,20 @@ def _write_history(
         names = sorted(report.metric_names)
         table.writerow([*COLUMNS, "accuracy", "loss", *names])
         whole.write(before + b'"rounds": [')
-        for place, each in enumerate(history.rounds):
+        for position, each in enumerate(history.rounds):
             course.count(each)
             table.writerow(_line(each, names))
-            whole.write(_item(place, each))
+            whole.write(_item(position, each))
         whole.write(b"]" + between + b'"clients": [')
-        for place, client in enumerate(history.clients):
-            whole.write(_item(place, client))
+        for position, client in enumerate(history.clients):
+            whole.write(_item(position, client))
         whole.write(b"]" + after + b"\n")
     return course
 
 
-def _item(place: int, value: msgspec.Struct) -> bytes:
+def _item(position: int, value: msgspec.Struct) -> bytes:
     """Return an item of a list in JSON, on its own line."""
-    comma = b"," if place else b""
+    comma = b"," if position else b""
     return comma + b"\n      " + msgspec.json.encode(value)
 
 

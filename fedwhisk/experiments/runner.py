@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -19,7 +17,6 @@ import msgspec
 from fedclient.environment import ClientConfig
 from fedclient.replies import Refused
 from fedcore.messages import Report, Started
-from fedcore.settings import ExperimentSettings
 from fedwhisk.clients.environment import spread
 from fedwhisk.clients.local_clients import LocalClients
 from fedwhisk.clients.pool import ClientPool
@@ -31,47 +28,14 @@ from fedwhisk.experiments.following import View
 from fedwhisk.experiments.model import Model
 from fedwhisk.experiments.results import History, RunResult, Totals, write
 from fedwhisk.experiments.run_costs import RunCosts
-from fedwhisk.faults import NO_FAULTS, FaultRates, HostFaults
+from fedwhisk.experiments.run_options import RunOptions
+from fedwhisk.experiments.run_platform import RunPlatform
+from fedwhisk.faults import HostFaults
 from fedwhisk.local.home import Home, made_home
-from fedwhisk.local.platform import attached, embedded
-from fedwhisk.local.platform_lease import leased, wait_for_other_runs
-from fedwhisk.local.sharing import joined_or_started
 from fedwhisk.platforms import Platform, Where, remote
 
 LOOK_S = 0.5
 """Seconds between two looks at the experiment, or more where calls are few."""
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """What to run, and how.
-
-    Attributes:
-        name: the experiment.
-        settings: its settings.
-        out: the folder that gets a folder of its results.
-        at_once: how many clients may train at the same moment.
-        port: where the embedded host listens, if that port is free.
-        on: which deployment serves the actions.
-        faults: what is done to it on purpose, to show that it does no harm.
-        fresh: whether to train a finished one again, under another name.
-        model: the file that training starts from; None: the task's initial model.
-    """
-
-    name: str
-    settings: ExperimentSettings
-    out: Path
-    at_once: int
-    port: int
-    on: Where
-    faults: FaultRates = NO_FAULTS
-    fresh: bool = False
-    model: Path | None = None
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the results."""
-        return self.out / self.name
 
 
 class Runner:
@@ -86,6 +50,7 @@ class Runner:
         self._started = started
         self._home = Home(settings.fedwhisk_home)
         self._host_faults = HostFaults(options.faults)
+        self._platform = RunPlatform(options, settings, self._host_faults)
 
     @property
     def name(self) -> str:
@@ -113,55 +78,12 @@ class Runner:
         )
         try:
             pool.warm_up()  # first: loading torch takes longest
-            with self._platform() as platform:
+            with self._platform.reached(self._view.say) as platform:
                 # Nothing is stored of what cannot be run here.
                 pool.wait()
                 return self._train(platform, pool)
         finally:
             pool.stop()
-
-    @contextmanager
-    def _platform(self) -> Iterator[Platform]:
-        options = self._options
-        if options.on is not Where.EMBEDDED:
-            yield self._undisturbed(remote(self._settings, options.on))
-            return
-        with ExitStack() as at_the_end, ExitStack() as until_the_end:
-            platform = joined_or_started(
-                until_the_end,
-                self._home,
-                join=self._join,
-                start=lambda: embedded(
-                    self._settings,
-                    port=options.port,
-                    or_any=True,
-                    crash_after=self._host_faults,
-                ),
-                say=self._view.say,
-            )
-            yield platform
-            if platform.stats is not None:  # it is ours, and ends with us
-                at_the_end.enter_context(
-                    wait_for_other_runs(self._home, self._view.say)
-                )
-
-    def _join(self, until_the_end: ExitStack) -> Platform | None:
-        """Share the home's platform, if one is up."""
-        with ExitStack() as visit:
-            visit.enter_context(leased(self._home))
-            found = attached(self._settings)
-            if found is None:
-                return None
-            until_the_end.push(visit.pop_all())
-            return self._undisturbed(found)
-
-    def _undisturbed(self, platform: Platform) -> Platform:
-        if self._options.faults.crash:
-            raise InputError(
-                "chaos.crash: kills the processes of a host that this run starts, "
-                f"but the actions are at {platform.base_url} already"
-            )
-        return platform
 
     def _train(self, platform: Platform, pool: ClientPool) -> RunResult:
         options = self._options

@@ -8,8 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fedwhisk.config import Settings
@@ -20,11 +19,19 @@ from fedwhisk.local.state_database import served_database
 from fedwhisk.platforms import PORT, Platform, budget
 
 if TYPE_CHECKING:
-    from localwhisk import HostServer
+    from localwhisk import HostServer, HostSettings
 
 FEWEST_AT_ONCE, MOST_AT_ONCE = 30, 1000
 PROCESSES_PER_ACTION = 2
 """A call takes 10 ms once a process is warm: more of them only start more slowly."""
+
+
+CrashAfter = Callable[[], float | None]
+"""Returns in how many seconds an activation's process is to be killed, if ever."""
+
+
+def never() -> None:
+    """Kill no process."""
 
 
 @contextmanager
@@ -35,7 +42,7 @@ def embedded(
     or_any: bool = False,
     address: str = "127.0.0.1",
     database_at: tuple[str, int] | None = None,
-    crash_after: Callable[[], float | None] = lambda: None,
+    crash_after: CrashAfter = never,
 ) -> Iterator[Platform]:
     """Start database and host, deploy the actions; stop all of it at the end.
 
@@ -46,7 +53,7 @@ def embedded(
         address: where it listens; `0.0.0.0` lets clients elsewhere in.
         database_at: address and port of the embedded database, for actions elsewhere;
             None keeps it to this machine.
-        crash_after: what kills its action processes (see `chaos`).
+        crash_after: when to kill an action's process (see `faults.HostFaults`).
 
     Raises:
         OperatorError: the home is in use, the port or address cannot be had, the
@@ -58,18 +65,18 @@ def embedded(
     with home.held(), served_database(settings, home, database_at) as database:
         secret = home.secret(settings)
         zips = local.build()
-        limits = HostLimits(
-            home.host, home.key(), budget(settings), address, crash_after
+        calls = budget(settings)
+        wanted = _host_settings(
+            home, port=port, address=address, calls_per_minute=calls
         )
-        with _host(limits, port, or_any=or_any) as host:
+        with _host(wanted, crash_after, or_any=or_any) as host:
             database.ready()
             own = {"MONGODB_URL": database.url, "FED_SECRET": secret.decode()}
-            parameters = bound(settings, budget(settings)) | own
+            parameters = bound(settings, calls) | own
             base_url = local.deploy(zips, parameters, apihost=host.url, auth=host.auth)
             # A URL from the settings may hold a password.
             shown = "" if settings.mongodb_url else database.url
-            running = Running(os.getpid(), base_url, host.url, shown)
-            with home.announced(running):
+            with home.announced(Running(os.getpid(), base_url, host.url, shown)):
                 yield Platform(
                     base_url,
                     secret,
@@ -97,43 +104,34 @@ def attached(settings: Settings) -> Platform | None:
     )
 
 
-@dataclass(frozen=True)
-class HostLimits:
-    """Where the host keeps its state, whom it lets in, how often, where it listens.
+def _host_settings(
+    home: Home, *, port: int, address: str, calls_per_minute: int
+) -> HostSettings:
+    from localwhisk.settings import HostSettings
 
-    And what kills its action processes, which on a calm day is nothing.
-    """
-
-    home: Path
-    auth: str = field(repr=False)
-    calls_per_minute: int
-    address: str
-    crash_after: Callable[[], float | None]
+    return HostSettings(
+        host=address,
+        port=port,
+        auth=home.key(),
+        home=home.host,
+        invocations_per_minute=calls_per_minute,
+        concurrent_invocations=calls_at_once(calls_per_minute),
+        max_processes_per_action=PROCESSES_PER_ACTION,
+    )
 
 
 @contextmanager
-def _host(limits: HostLimits, port: int, *, or_any: bool) -> Iterator[HostServer]:
+def _host(
+    settings: HostSettings, crash_after: CrashAfter = never, *, or_any: bool = False
+) -> Iterator[HostServer]:
     from localwhisk.server import CannotListen, HostServer, PortBusy
-    from localwhisk.settings import HostSettings
-
-    def start(wanted: int) -> HostServer:
-        settings = HostSettings(
-            host=limits.address,
-            port=wanted,
-            auth=limits.auth,
-            home=limits.home,
-            invocations_per_minute=limits.calls_per_minute,
-            concurrent_invocations=calls_at_once(limits.calls_per_minute),
-            max_processes_per_action=PROCESSES_PER_ACTION,
-        )
-        return HostServer(settings, limits.crash_after).start()
 
     try:
-        host = start(port)
+        host = HostServer(settings, crash_after).start()
     except CannotListen as error:
         if not or_any or not isinstance(error, PortBusy):
             raise OperatorError(str(error)) from error
-        host = start(0)
+        host = HostServer(replace(settings, port=0), crash_after).start()
     try:
         yield host
     finally:

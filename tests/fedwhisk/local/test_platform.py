@@ -8,9 +8,10 @@ from fedwhisk.cli.up import described
 from fedwhisk.config import Settings
 from fedwhisk.errors import OperatorError
 from fedwhisk.local.home import Home, Running, Taken
-from fedwhisk.local.platform import HostLimits, _host, attached
+from fedwhisk.local.platform import _host, attached
 from fedwhisk.local.sharing import joined_or_started
 from fedwhisk.platforms import BUDGETS, Platform, Where
+from localwhisk import HostSettings
 
 pytestmark = pytest.mark.e2e
 
@@ -21,18 +22,18 @@ def test_operators_and_actions_take_an_unset_budget_for_the_same() -> None:
 
 
 def test_the_host_takes_the_homes_key(tmp_path) -> None:
-    limits = HostLimits(tmp_path, "uuid:key", 60, "127.0.0.1", lambda: None)
-    with _host(limits, 0, or_any=False) as host:
+    settings = HostSettings(host="127.0.0.1", port=0, auth="uuid:key", home=tmp_path)
+    with _host(settings, or_any=False) as host:
         assert host.auth == "uuid:key"
-    assert "uuid:key" not in repr(limits)
+    assert "uuid:key" not in repr(settings)
 
 
 @pytest.mark.parametrize("or_any", [True, False])
 def test_an_address_that_cannot_be_had_is_said(tmp_path, or_any) -> None:
-    limits = HostLimits(tmp_path, "uuid:key", 60, "203.0.113.9", lambda: None)
+    settings = HostSettings(host="203.0.113.9", port=0, auth="uuid:key", home=tmp_path)
     with (
         pytest.raises(OperatorError, match=r"203\.0\.113\.9: cannot listen"),
-        _host(limits, 0, or_any=or_any),
+        _host(settings, or_any=or_any),
     ):
         pass
 
