@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,17 +99,15 @@ class Federation:
             )
             missing = self._call("put_model", request, messages.Stored).missing
 
-    def knows(self, name: str) -> bool:
-        """Return True if there is an experiment of that name."""
+    def find(self, name: str) -> messages.Outline | None:
+        """Return how the experiment of that name stands in a line, if there is one."""
         try:
-            request = messages.Status(experiment=name, view="list")
-            self._call("status", request, messages.Listing)
+            return self.outline(name)
         except OperatorError as error:
             refusal = error.__cause__
             if isinstance(refusal, Refused) and refusal.code == "unknown_experiment":
-                return False
+                return None
             raise
-        return True
 
     def stop(self, name: str) -> messages.Stopped:
         """End an experiment."""
@@ -161,29 +160,24 @@ class Federation:
 
     def rounds(self, name: str) -> Iterator[RoundReport]:
         """Yield all closed rounds of an experiment in order, page by page."""
-        since: int | None = 0
-        while since is not None:
-            page = self._status(
-                messages.Status(
-                    experiment=name, since=since, limit=PAGE, clients_limit=0
-                )
-            )
+        ask = partial(messages.Status, experiment=name, limit=PAGE, clients_limit=0)
+        for page in self._pages(lambda first: ask(since=first), "next_round"):
             yield from page.rounds
-            since = page.next_round
-            if since is not None:
-                time.sleep(page.look_again_s)
 
     def clients(self, name: str) -> Iterator[ClientReport]:
         """Yield all clients of an experiment by index, page by page."""
+        ask = partial(messages.Status, experiment=name, limit=1, clients_limit=PAGE)
+        for page in self._pages(lambda first: ask(clients_from=first), "next_client"):
+            yield from page.clients
+
+    def _pages(
+        self, request: Callable[[int], messages.Status], following: str
+    ) -> Iterator[Report]:
         first: int | None = 0
         while first is not None:
-            page = self._status(
-                messages.Status(
-                    experiment=name, limit=1, clients_from=first, clients_limit=PAGE
-                )
-            )
-            yield from page.clients
-            first = page.next_client
+            page = self._status(request(first))
+            yield page
+            first = getattr(page, following)
             if first is not None:
                 time.sleep(page.look_again_s)
 

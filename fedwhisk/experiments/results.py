@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
@@ -55,34 +56,27 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
     def plus(self, other: Totals) -> Totals:
         """Return what both came to together."""
-        actions = self.peak_rss.keys() | other.peak_rss.keys()
-        return Totals(
-            wall_s=self.wall_s + other.wall_s,
-            calls_by_action=_sum(self.calls_by_action, other.calls_by_action),
-            http_429=self.http_429 + other.http_429,
-            bytes_in=self.bytes_in + other.bytes_in,
-            bytes_out=self.bytes_out + other.bytes_out,
-            peak_rss={
-                name: max(self.peak_rss.get(name, 0), other.peak_rss.get(name, 0))
-                for name in sorted(actions)
-            },
-            activations=_sum(self.activations, other.activations),
-            cold_starts=_sum(self.cold_starts, other.cold_starts),
-            gb_s=_sum(self.gb_s, other.gb_s),
-            chaos=_sum(self.chaos, other.chaos),
-            unknown=self.unknown + other.unknown,
-        )
+        mine, theirs = msgspec.structs.asdict(self), msgspec.structs.asdict(other)
+        sums = {name: _sum(mine[name], theirs[name]) for name in mine}
+        sums["peak_rss"] = _merged(max, self.peak_rss, other.peak_rss)
+        return Totals(**sums)
 
 
 NOTHING = Totals()
 
 
-Number = TypeVar("Number", int, float)
+def _sum(one: Any, other: Any) -> Any:
+    """Return the sum of two numbers, or of two mappings name by name."""
+    if isinstance(one, dict):
+        return _merged(operator.add, one, other)
+    return one + other
 
 
-def _sum(one: dict[str, Number], other: dict[str, Number]) -> dict[str, Number]:
+def _merged(
+    join: Callable[[Any, Any], Any], one: Mapping[str, Any], other: Mapping[str, Any]
+) -> dict[str, Any]:
     names = sorted(one.keys() | other.keys())
-    return {name: one.get(name, 0) + other.get(name, 0) for name in names}
+    return {name: join(one.get(name, 0), other.get(name, 0)) for name in names}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from tempfile import TemporaryFile
 import msgspec
 
 from fedclient.environment import ClientConfig
-from fedclient.replies import Refused
 from fedcore.messages import Report, Started
 from fedwhisk.clients.environment import spread
 from fedwhisk.clients.local_clients import LocalClients
@@ -149,7 +148,7 @@ class Runner:
         model = Model(0, vector, layout)
         if options.model is not None:
             model = model_files.read(options.model, layout)
-        pinned = model if options.model or not federation.knows(options.name) else None
+        pinned = model if options.model or not federation.find(options.name) else None
         raw = msgspec.to_builtins(options.settings)
         stored = federation.start(options.name, raw, resume=True, model=pinned)
         if stored.awaits_model and pinned is None:  # its first command was cut off
@@ -256,15 +255,5 @@ def _unfinished(federation: Federation, name: str) -> str:
     return next(
         each
         for each in itertools.chain([name], others)
-        if not _is_finished(federation, each)
+        if (found := federation.find(each)) is None or found.state != "finished"
     )
-
-
-def _is_finished(federation: Federation, name: str) -> bool:
-    try:
-        return federation.outline(name).state == "finished"
-    except OperatorError as error:
-        refusal = error.__cause__
-        if isinstance(refusal, Refused) and refusal.code == "unknown_experiment":
-            return False
-        raise

@@ -61,9 +61,9 @@ def operator(monkeypatch) -> Federation:
 def test_an_operator_brings_what_is_missing_of_a_model(operator, monkeypatch) -> None:
     monkeypatch.setattr("fedcore.codec.CHUNK_VALUES", 1)
     model = Model(0, vector(1.0, 2.0, 3.0), LAYOUT)
-    assert operator.knows("e") is False
+    assert operator.find("e") is None
     assert operator.start("e", {}, model=model).awaits_model is True
-    assert operator.knows("e") is True
+    assert operator.find("e") is not None
     assert operator.start("e", {}, model=model).awaits_model is False
     fetched = operator.model("e", 0)
     assert (fetched.vector, fetched.layout) == (model.vector, LAYOUT)
