@@ -63,7 +63,9 @@ def client(
         if not variables.get("FED_START_SPREAD_S"):
             wanted = environment.spread(wanted, settings, where, count=count)
         at_once = max_training or os.cpu_count() or 1
-        raise SystemExit(_many(settings, wanted, count, at_once, secret))
+        raise SystemExit(
+            _many(settings, wanted, count=count, at_once=at_once, secret=secret)
+        )
 
 
 @app.command()
@@ -88,6 +90,7 @@ def _one(config: ClientConfig) -> int:
 def _many(
     settings: Settings,
     config: ClientConfig,
+    *,
     count: int,
     at_once: int,
     secret: bytes | None,
@@ -95,7 +98,9 @@ def _many(
     from fedwhisk.clients import local_clients
     from fedwhisk.local.home import made_home
 
-    wanted = local_clients.LocalClients(config, count, at_once, secret)
+    wanted = local_clients.LocalClients(
+        config, count=count, at_once=at_once, secret=secret
+    )
     return local_clients.run(wanted, made_home(settings), typer.echo)
 
 

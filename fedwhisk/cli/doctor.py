@@ -38,7 +38,9 @@ def doctor(
     where = chosen(settings, on)
     findings = []
     with reach(settings, where) as platform:
-        for finding in check(settings, where, platform, clients, per_round):
+        for finding in check(
+            settings, where, platform, clients=clients, per_round=per_round
+        ):
             findings.append(finding)
             if not json:
                 show(finding)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
 
 from filelock import Timeout
@@ -58,6 +58,7 @@ class LocalClients:
     """
 
     config: ClientConfig
+    _: KW_ONLY
     count: int
     at_once: int
     secret: bytes | None = field(default=None, repr=False)

@@ -12,14 +12,14 @@ from fedwhisk.project import builder
 
 
 def check(
-    settings: Settings, on: Where, platform: Platform, clients: int, per_round: int
+    settings: Settings, on: Where, platform: Platform, *, clients: int, per_round: int
 ) -> Iterator[Finding]:
     """Examine all that can be seen of a deployment from here."""
     yield from actions.check_deployment(
         platform.base_url, platform.secret, builder().build_id()
     )
     if on is Where.AWS:
-        yield check_budget(budget(settings, on), clients, per_round)
+        yield check_budget(budget(settings, on), clients=clients, per_round=per_round)
         return
     apihost, auth = credentials(settings, on, platform)
     if apihost and auth:

@@ -58,7 +58,7 @@ def healthy(findings: Iterable[Finding]) -> bool:
     return all(finding.grade is not Grade.PROBLEM for finding in findings)
 
 
-def check_budget(calls_per_minute: int, clients: int, per_round: int) -> Finding:
+def check_budget(calls_per_minute: int, *, clients: int, per_round: int) -> Finding:
     """Return what a budget means for a number of clients, paced by it.
 
     A model of one chunk is assumed; a larger one takes more calls.

@@ -44,7 +44,7 @@ def check_host(
             most, at_once = allowances(host)
             yield check_limits(package, most, at_once)
             calls_per_minute = min(budget_told(package), most)
-            yield check_budget(calls_per_minute, clients, per_round)
+            yield check_budget(calls_per_minute, clients=clients, per_round=per_round)
         except DeployError as error:
             yield problem("apihost", str(error), "check APIHOST and AUTH in .env")
 

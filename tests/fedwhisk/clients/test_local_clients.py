@@ -48,16 +48,23 @@ def config(**more: object) -> ClientConfig:
     ],
 )
 def test_names_are_one_name_and_a_number(name, count, names) -> None:
-    wanted = LocalClients(ClientConfig("http://h/fed", name, "token"), count, 1)
+    wanted = LocalClients(
+        ClientConfig("http://h/fed", name, "token"), count=count, at_once=1
+    )
     assert wanted.names == names
 
 
 def test_names_have_numbers_of_one_width() -> None:
-    assert LocalClients(config(), 11, 1).names[::10] == ["host-00", "host-10"]
+    assert LocalClients(config(), count=11, at_once=1).names[::10] == [
+        "host-00",
+        "host-10",
+    ]
 
 
 def test_the_word_to_start_says_what_the_environment_said(tmp_path) -> None:
-    wanted = LocalClients(config(experiment="e", data_dir=tmp_path, stay=True), 2, 1)
+    wanted = LocalClients(
+        config(experiment="e", data_dir=tmp_path, stay=True), count=2, at_once=1
+    )
     start = wanted.start(tmp_path / "logs")
     assert (start.base_url, start.experiment) == ("http://h/fed", "e")
     assert (start.names, start.at_once, start.stay) == (["host-0", "host-1"], 1, True)
@@ -95,12 +102,14 @@ def test_clients_in_the_background_that_cannot_start_say_why(home) -> None:
 
 def test_each_client_has_a_token_of_its_own_where_the_secret_is_at_hand() -> None:
     secret = b"a secret of at least thirty-two bytes"
-    wanted = LocalClients(config(), 2, 1, secret)
+    wanted = LocalClients(config(), count=2, at_once=1, secret=secret)
     found = wanted.start(Path("logs")).enrolment_tokens
     assert found == {name: enrolment_token(secret, name) for name in wanted.names}
     assert wanted.first().enrolment_token == found["host-0"]
     assert secret.decode() not in repr(wanted)
-    given = LocalClients(config(), 2, 1).start(Path("logs")).enrolment_tokens
+    given = (
+        LocalClients(config(), count=2, at_once=1).start(Path("logs")).enrolment_tokens
+    )
     assert given == {"host-0": "token", "host-1": "token"}
 
 
@@ -123,7 +132,7 @@ def test_clients_of_an_experiment_that_is_not_there_say_so_before_they_start(
     home, monkeypatch
 ) -> None:
     answers(monkeypatch, refusal("unknown_experiment"))
-    wanted = LocalClients(config(experiment="nonexist"), 1, 1)
+    wanted = LocalClients(config(experiment="nonexist"), count=1, at_once=1)
     with pytest.raises(OperatorError, match="named 'nonexist'"):
         local_clients.run(wanted, home, print)
     assert local_clients.running(home) is None
@@ -133,7 +142,9 @@ def test_clients_of_an_experiment_that_is_over_say_so(home, monkeypatch) -> None
     answers(monkeypatch, Stop(reason="finished"))
     said: list[str] = []
     assert (
-        local_clients.run(LocalClients(config(experiment="e"), 1, 1), home, said.append)
+        local_clients.run(
+            LocalClients(config(experiment="e"), count=1, at_once=1), home, said.append
+        )
         == 0
     )
     assert said == ["experiment e is over: nothing is left to do"]

@@ -42,7 +42,7 @@ def built(build: str) -> ProbeAnswer:
 def test_a_budget_is_judged_by_the_least_time_of_a_round(
     calls_per_minute, clients, per_round, grade
 ):
-    finding = check_budget(calls_per_minute, clients, per_round)
+    finding = check_budget(calls_per_minute, clients=clients, per_round=per_round)
     assert finding.grade is grade
     assert f"{clients} clients with {per_round} a round" in finding.found
     assert (finding.advice == "") is (grade is Grade.OK)
@@ -65,7 +65,7 @@ def test_where_calls_are_many_all_of_it_is_quick():
 
 
 def test_no_more_than_all_are_drawn():
-    assert "5 clients with 5 a round" in check_budget(60, 5, per_round=10).found
+    assert "5 clients with 5 a round" in check_budget(60, clients=5, per_round=10).found
 
 
 def test_only_problems_make_a_deployment_unhealthy():
