@@ -87,5 +87,5 @@ def _own_code(name: str, outcome: str) -> Iterator[None]:
     except (ModelError, PictureError, UnknownTask):
         raise
     except (Exception, SystemExit) as error:
-        words = " ".join(f"{type(error).__name__}: {error}".split())
-        raise TaskError(f"task {name}: {outcome}: {words[:LONGEST]}") from error
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        raise TaskError(f"task {name}: {outcome}: {text[:LONGEST]}") from error

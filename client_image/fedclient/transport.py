@@ -132,7 +132,7 @@ class HttpTransport:
                 return NoAnswer(reason, unreached=self._shown)
             case requests.ReadTimeout():
                 return NoAnswer(f"nothing came back within {read_s:g} s")
-        reason = printable(_words(cause))
+        reason = printable(_description(cause))
         if isinstance(error, ProxyError):
             return NoAnswer(f"proxy: {reason}")
         broken = isinstance(cause, ConnectionResetError | BrokenPipeError)
@@ -183,8 +183,8 @@ def _innermost(error: BaseException) -> BaseException:
     return error
 
 
-def _words(cause: BaseException) -> str:
-    """Return an error's own words: the system's, if it is the system's."""
+def _description(cause: BaseException) -> str:
+    """Return what an error says: in the system's words, if it is the system's."""
     if isinstance(cause, OSError):
         return cause.strerror or str(cause)
     return f"{type(cause).__name__}: {cause}".strip()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import doctest
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,6 +99,12 @@ def test_dropout_masks_keep_half_and_double_it() -> None:
     for mask in (channels, units):
         assert set(mask.unique().tolist()) == {0.0, 2.0}
         assert mask.mean().item() == pytest.approx(1, abs=0.03)
+
+
+def test_the_example_of_a_task_runs() -> None:
+    found = doctest.testmod(tasks)
+    assert found.failed == 0
+    assert found.attempted > 0
 
 
 def test_pixels_are_standardised() -> None:

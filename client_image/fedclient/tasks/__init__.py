@@ -85,7 +85,34 @@ class Prediction:
 
 
 class Task(Protocol):
-    """A learning task. Equal arguments must give equal bytes."""
+    """A learning task. Equal arguments must give equal bytes.
+
+    For example, without `predict`: a model of one value, which each client moves
+    halfway to its index.
+
+    >>> from array import array
+    >>> class Middle:
+    ...     layout = [("middle", [1])]
+    ...     def initial_model(self, seed):
+    ...         return array("f", [0.0]).tobytes()
+    ...     def preload(self, data_dir):
+    ...         pass
+    ...     def load(self, context):
+    ...         return float(context.index)
+    ...     def train(self, model, data, work):
+    ...         (value,) = array("f", model)
+    ...         return Update(array("f", [(value + data) / 2]).tobytes(), examples=1)
+    ...     def evaluate(self, model, data_dir, between):
+    ...         (value,) = array("f", model)
+    ...         return Score(accuracy=1.0, loss=abs(value - 2), examples=1)
+    >>> task, context = Middle(), ClientContext(ExperimentSettings(), index=3)
+    >>> work = Work(context, round=1)
+    >>> update = task.train(task.initial_model(0), task.load(context), work)
+    >>> array("f", update.model)
+    array('f', [1.5])
+    >>> task.evaluate(update.model, None, work.between)
+    Score(accuracy=1.0, loss=0.5, examples=1)
+    """
 
     @property
     def layout(self) -> Layout:

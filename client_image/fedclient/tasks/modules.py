@@ -2,7 +2,7 @@
 
 class Patients(ModuleTask):
     def module(self): …             # the network, untrained
-    def load(self, context): …        # the client's own data
+    def load(self, context): …      # the client's own data
     def fit(self, module, data, work): …           # train it, in place
     def score(self, module, data_dir, between): …  # test it
 
