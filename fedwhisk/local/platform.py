@@ -66,17 +66,15 @@ def embedded(
         secret = home.secret(settings)
         zips = local.build()
         calls = budget(settings)
-        wanted = _host_settings(
-            home, port=port, address=address, calls_per_minute=calls
-        )
+        wanted = _host_settings(home, calls, port=port, address=address)
         with _host(wanted, crash_after, or_any=or_any) as host:
             database.ready()
             own = {"MONGODB_URL": database.url, "FED_SECRET": secret.decode()}
             parameters = bound(settings, calls) | own
             base_url = local.deploy(zips, parameters, apihost=host.url, auth=host.auth)
             # A URL from the settings may hold a password.
-            shown = "" if settings.mongodb_url else database.url
-            with home.announced(Running(os.getpid(), base_url, host.url, shown)):
+            own_url = "" if settings.mongodb_url else database.url
+            with home.announced(Running(os.getpid(), base_url, host.url, own_url)):
                 yield Platform(
                     base_url,
                     secret,
@@ -105,7 +103,7 @@ def attached(settings: Settings) -> Platform | None:
 
 
 def _host_settings(
-    home: Home, *, port: int, address: str, calls_per_minute: int
+    home: Home, calls_per_minute: int, *, port: int, address: str
 ) -> HostSettings:
     from localwhisk.settings import HostSettings
 
