@@ -1,4 +1,4 @@
-"""A task of one's own: five hospitals, a table each, one model for all of them.
+"""A user's task: five hospitals, a table each, one model for all of them.
 
 Each hospital's client reads its own CSV file; none of them leaves it. To try it here:
 

@@ -50,7 +50,7 @@ def table(text: str) -> str:
 
 
 def renewed(readme: str, values: str) -> str:
-    """Return the README with its table made anew."""
+    """Return the README with a fresh table."""
     head, _, rest = readme.partition(BEGIN)
     tail = rest.partition(END)[2]
     return f"{head}{BEGIN}{table(values)}{END}{tail}"

@@ -72,7 +72,7 @@ class Actions:
             without end. A call is always tried once. A platform that refuses calls
             for their number (429) is there: it is asked again without end.
         clock: seconds, monotonic.
-        sleep: waits so many seconds. It may raise, which ends the call.
+        sleep: waits that number of seconds. It may raise, which ends the call.
         rng: the jitter of the delays.
     """
 
@@ -120,7 +120,7 @@ class Actions:
         Raises:
             Refused: the federation answered with a final error.
             Unreachable: patience ran out.
-            ValueError: the request holds NaN or an infinity, which JSON has not.
+            ValueError: the request holds NaN or an infinity, which JSON cannot hold.
         """
         message = _message(action, request, self._token)
         patience = self._patience_s if patience_s is None else patience_s

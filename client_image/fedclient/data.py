@@ -82,7 +82,7 @@ def _find(wanted: ImageSet, data_dir: Path | None) -> Path:
     """Return the file to read, downloading it if it is CIFAR-10 and no folder is named.
 
     Raises:
-        DataError: there is none; says which file was expected where.
+        DataError: there is no such file; says where it was expected.
     """
     name = f"{wanted.name}.npz"
     if data_dir is not None:

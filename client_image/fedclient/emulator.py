@@ -57,7 +57,7 @@ class EmulatorTransport:
 
 
 def is_invocation_url(url: str) -> bool:
-    """Tell whether a URL is that of a Lambda function, not of a gateway."""
+    """Return True if a URL is that of a Lambda function, not of a gateway."""
     return INVOCATIONS.fullmatch(urlsplit(url).path) is not None
 
 

@@ -38,7 +38,7 @@ class ClientConfig:
         heartbeat_file: touched while the client is alive.
         enrolled_file: exists while the client is enrolled.
         stay: whether to wait for the next experiment after one has ended.
-        start_spread_s: the first call is delayed by up to so many seconds.
+        start_spread_s: the longest delay of the first call, in seconds.
         threads: torch's threads.
     """
 

@@ -1,7 +1,7 @@
 """The heartbeat file: a client's sign of life, and the probe that reads it.
 
 `python -m fedclient.health SECONDS [FILE]` is for an exec probe: it ends with 0 when
-the file (else FED_HEARTBEAT_FILE) was touched within so many seconds (`inf`: ever),
+the file (else FED_HEARTBEAT_FILE) was touched within that many seconds (`inf`: ever),
 else it says why and ends with 1. A probe runs often: no import here costs anything.
 """
 

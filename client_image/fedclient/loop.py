@@ -60,7 +60,7 @@ class Loop:
         config: the client's settings. While no client of its fleet has a place,
             nobody but `start_spread_s` tells it how many they are.
         make_task: returns the experiment's task.
-        sleep: waits so many seconds. It may raise, which ends the loop.
+        sleep: waits that number of seconds. It may raise, which ends the loop.
         clock: seconds, monotonic.
         between: called between batches (see `Work`).
         train_slot: entered while training, to bound how many train at once.
@@ -98,7 +98,7 @@ class Loop:
 
         Raises:
             Refused: the federation does not want this client.
-            ClientError: the client cannot do what it is told.
+            ClientError: the client cannot do what the assignment asks.
         """
         while (pause := self.step()) is not None:
             if pause > 0:
@@ -108,7 +108,7 @@ class Loop:
     def step(self) -> float | None:
         """Do one thing; return the seconds to wait before the next, None at the end.
 
-        A step enrols, or follows the assignment at hand, or asks for the next one. It
+        A step enrols, or follows the current assignment, or asks for the next one. It
         raises what `run` raises.
         """
         try:

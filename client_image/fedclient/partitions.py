@@ -66,7 +66,7 @@ def dirichlet(
     again until each client has `FEWEST` examples.
 
     Raises:
-        DataError: that never happened; alpha is too small for so many clients.
+        DataError: that never happened; alpha is too small for this many clients.
     """
     rng = _rng(seed)
     classes, sizes = np.unique(labels, return_counts=True)
@@ -112,7 +112,7 @@ def find(name: str) -> Partition:
     """Return the partition of that name (see the module).
 
     Raises:
-        DataError: there is none.
+        DataError: there is no such partition.
     """
     kind, _, argument = name.partition(":")
     try:

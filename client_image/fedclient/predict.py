@@ -43,7 +43,7 @@ class Predictor:
         """
         with _own_code(self.name, f"no prediction for {image}"):
             found = self.task.predict(self.file.model, image)
-            # As plain values, whatever kind of number the task has made.
+            # As plain values: a task may return numpy's numbers.
             shares = {str(k): float(v) for k, v in found.probabilities.items()}
             return Prediction(str(found.label), shares)
 
@@ -81,7 +81,7 @@ def _ours(path: Path) -> str:
 
 @contextmanager
 def _own_code(name: str, outcome: str) -> Iterator[None]:
-    """Make one sentence of what somebody's own task raises, `SystemExit` included."""
+    """Turn what a user's task raises into one sentence, `SystemExit` included."""
     try:
         yield
     except (ModelError, PictureError, UnknownTask):

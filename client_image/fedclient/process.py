@@ -47,11 +47,11 @@ class Slot(Protocol):
     """What bounds the clients that train at once: a (multiprocessing) semaphore."""
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Take a place; return False if there was none within `timeout` seconds."""
+        """Take a permit; return False if none was free within `timeout` seconds."""
         ...
 
     def release(self) -> None:
-        """Give the place back."""
+        """Give the permit back."""
         ...
 
 
@@ -126,7 +126,7 @@ def run_client(
     Args:
         config: the client's settings.
         train_slot: taken while training, to bound how many clients train at once.
-        on_traffic: told at the end what the client's calls came to.
+        on_traffic: called at the end with the totals of the client's calls.
         faults: disturbs its calls and trainings; None is a calm day.
     """
     cancellation = Cancellation(Heartbeat(config.heartbeat_file))

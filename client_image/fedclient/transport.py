@@ -1,4 +1,4 @@
-"""How a request reaches an action: HTTP, or whatever else keeps the same promise."""
+"""How a request reaches an action: HTTP, or another way that keeps the same promise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a client may make the calls of its work, as the server has told it."""
+"""When a client may make the calls of its work, as the server has planned it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Turns:
     Args:
         given: the turns, counted from the answer that held them: from now.
         clock: seconds, monotonic.
-        sleep: waits so many seconds. It may raise.
+        sleep: waits that number of seconds. It may raise.
     """
 
     def __init__(

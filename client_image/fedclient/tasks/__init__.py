@@ -28,14 +28,14 @@ OURS = {
 
 
 class UnknownTask(Exception):
-    """No task is to be had under that name."""
+    """No such task."""
 
 
 @dataclass(frozen=True)
 class ClientContext:
     """Where a client stands in an experiment; it fixes the client's data.
 
-    A task of your own is told what it wants to know in `settings.task_options`.
+    `settings.task_options` holds the settings of a user's own task.
     """
 
     settings: ExperimentSettings
@@ -128,7 +128,7 @@ class Task(Protocol):
         ...
 
     def load(self, context: ClientContext) -> Any:
-        """Return the client's own data, in whatever form `train` takes it.
+        """Return the client's own data, in the form that `train` takes.
 
         Raises:
             fedclient.data.DataError: the data is missing or not as it should be.

@@ -1,4 +1,4 @@
-"""A task of one's own: any `torch.nn.Module`, any data, four methods to write.
+"""A user's task: any `torch.nn.Module`, any data, four methods to write.
 
 class Patients(ModuleTask):
     def module(self): …             # the network, untrained
@@ -33,7 +33,7 @@ class ModuleTask(ABC):
     """A `Task` on a torch module.
 
     What is averaged is all of its state that is made of floats, so the running means of
-    a batch normalisation, too; counters stay as they are in a new module. Before a
+    a batch normalisation as well; counters stay as they are in a new module. Before a
     module is made and before it is trained torch is seeded, so that the experiment's
     seed, the round and the client's index fix all that torch draws.
     """
@@ -44,7 +44,7 @@ class ModuleTask(ABC):
 
     @abstractmethod
     def load(self, context: ClientContext) -> Any:
-        """Return the client's own data, in whatever form `fit` takes it.
+        """Return the client's own data, in the form that `fit` takes.
 
         Raises:
             fedclient.data.DataError: the data is missing or not as it should be.

@@ -75,7 +75,7 @@ securityContext:
 {{- end }}
 {{- end -}}
 
-{{/* The mounts that `access` needs; a client with a token of its own sees that one alone. */}}
+{{/* The mounts that `access` needs; a client with its own token sees only that one. */}}
 {{- define "fl-clients.accessMounts" -}}
 - name: enrolment
   {{- if .root.Values.enrolment.perClient }}

@@ -1,4 +1,4 @@
-{{/* Rules that span fields, as sentences. What is wrong is told all at once. */}}
+{{/* Rules that span fields, as sentences. All faults are reported at once. */}}
 {{- define "fl-clients.validate" -}}
 {{- $wrong := list -}}
 {{- with .Values.openwhisk.baseUrl -}}
