@@ -22,25 +22,33 @@ def nobody_told(advance_at: float) -> dict[str, object]:
     }
 
 
-def asks_again(experiment: Experiment, cohort: Sequence[int]) -> dict[str, object]:
+def asks_again(
+    experiment: Experiment, cohort: Sequence[int], *, drawn: bool
+) -> dict[str, object]:
     """A further attempt: whom it waits for, and how many updates it needs.
 
     Those whose update was refused are asked again, as nobody else may be left; those
-    that have been revoked are not.
+    that have been revoked are not. `drawn` as in `needs`.
     """
     revoked = set(cohort) - set(experiment.living(cohort))
     refused = {"live.refused": {str(index): REVOKED for index in sorted(revoked)}}
-    return refused | needs(experiment, cohort)
+    return refused | needs(experiment, cohort, drawn=drawn)
 
 
-def needs(experiment: Experiment, cohort: Sequence[int]) -> dict[str, object]:
-    """The live round's target and quorum: of its cohort without the revoked."""
-    settings = experiment.settings
-    living = len(experiment.living(cohort))
-    target = settings.target_of(experiment.live.number, living)
-    initial = experiment.live.number == 0  # whose votes must all be the same
-    quorum = target if initial else settings.quorum_of(target)
-    return {"live.target": target, "live.quorum": quorum}
+def needs(
+    experiment: Experiment, cohort: Sequence[int], *, drawn: bool = False
+) -> dict[str, object]:
+    """The live round's target and quorum: of its cohort without the revoked.
+
+    In round 0 all votes must be the same, and as many as before must agree, unless
+    others have just been `drawn`: then the cohort is as large as it can be.
+    """
+    settings, live = experiment.settings, experiment.live
+    target = settings.target_of(live.number, len(experiment.living(cohort)))
+    if live.number > 0:
+        return {"live.target": target, "live.quorum": settings.quorum_of(target)}
+    target = target if drawn else max(target, live.target)
+    return {"live.target": target, "live.quorum": target}
 
 
 def live_is(experiment: Experiment) -> Where:

@@ -224,7 +224,7 @@ def grow(experiment: Experiment, cohort: Sequence[int], deadline: float) -> Writ
                 "live.attempt": experiment.live.attempt + 1,
                 "live.deadline": deadline,
             }
-            | asks_again(experiment, cohort)
+            | asks_again(experiment, cohort, drawn=True)
             | nobody_told(0.0)
         },
     )
@@ -328,13 +328,13 @@ def resume(experiment: Experiment, now: float, deadline: float) -> Write:
     """Take a failed or stopped experiment up where it stood, with fresh attempts."""
     live = experiment.live
     trains = live.state is RoundState.TRAINING
+    as_read = {
+        "state": experiment.state,
+        "live.attempt": live.attempt,
+        "revoked": experiment.revoked,
+    }
     return Write(
-        {
-            "_id": experiment.id,
-            "state": experiment.state,
-            "live.state": live.state,
-            "revoked": experiment.revoked,
-        },
+        live_is(experiment) | as_read,
         {
             "$set": {
                 "state": ExperimentState.ENROLLING,
@@ -346,7 +346,7 @@ def resume(experiment: Experiment, now: float, deadline: float) -> Write:
                 "live.deadline": deadline,
                 "live.claim_until": 0.0,
             }
-            | (asks_again(experiment, live.cohort) if trains else {})
+            | (asks_again(experiment, live.cohort, drawn=False) if trains else {})
             | nobody_told(now)
         },
     )

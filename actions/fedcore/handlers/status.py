@@ -120,7 +120,7 @@ def _report(experiment: Experiment, request: Status, services: Services) -> Repo
         version=experiment.version,
         enrolled=enrolled,
         live=_live(experiment.live) if experiment.live.number >= 0 else None,
-        over=_is_over(experiment, services),
+        over=_is_over(experiment, enrolled, services),
         rounds=rounds,
         clients=clients,
         created=experiment.created,
@@ -133,9 +133,11 @@ def _report(experiment: Experiment, request: Status, services: Services) -> Repo
     )
 
 
-def _is_over(experiment: Experiment, services: Services) -> bool:
+def _is_over(experiment: Experiment, enrolled: int, services: Services) -> bool:
     if experiment.state not in AT_REST:
         return False
+    if len(experiment.revoked) >= enrolled:
+        return True  # nobody is left who could score a version
     seen = services.store.scorings(experiment, scoring.window(experiment))
     found = [scoring.without_revoked(experiment, each) for each in seen]
     return scoring.is_over(experiment, found, services.clock())
