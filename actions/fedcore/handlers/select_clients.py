@@ -80,7 +80,10 @@ def _succeed(experiment: Experiment, services: Services) -> None:
 
 def _write_down(experiment: Experiment, now: float, services: Services) -> None:
     updates = services.store.accepted_updates(experiment)
-    names = known_metrics(experiment.metric_names, updates)
+    # An initial model has been trained on nothing: what its few makers name takes no
+    # place from what the others measure.
+    trained = updates if experiment.live.number > 0 else []
+    names = known_metrics(experiment.metric_names, trained)
     if names != experiment.metric_names:
         # First: a record must not have a mean whose name the experiment does not know.
         services.store.apply(rules.learn_metrics(experiment, names))

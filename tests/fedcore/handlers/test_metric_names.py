@@ -30,6 +30,25 @@ def test_an_experiment_keeps_32_metrics_altogether_and_says_what_it_leaves_out()
     assert [each["metrics_left_out"] for each in rounds] == [2, 32, 32]
 
 
+def test_who_makes_the_initial_model_takes_no_place_from_what_others_measure() -> None:
+    world = World()
+    world.start(rounds=1, clients=3, per_round=3)
+    members = world.enrol_all(3)
+    world.advance()
+    invented = {f"x{each}": 1.0 for each in range(METRICS_KEPT)}
+    for member in members:
+        metrics = invented if member.index == 0 else {}
+        member.send(member.update(0, 1.0, 2.0) | {"metrics": metrics})
+    world.advance()
+    for member in members:
+        member.send(member.update(1, 1.0, 1.0) | {"metrics": {"val_loss": 0.5}})
+    world.advance()
+    assert world.report()["metric_names"] == ["val_loss"]
+    initial, trained = world.report()["rounds"]
+    assert (initial["metrics"], initial["metrics_left_out"]) == ({}, METRICS_KEPT)
+    assert trained["metrics"] == {"val_loss": 0.5}
+
+
 class Reporting:
     def __init__(self, *names: str) -> None:
         self.metrics = dict.fromkeys(names, 1.0)
