@@ -133,22 +133,14 @@ def run_client(
     cancellation.listen()
     transport = connect(config.base_url)
     carrier: Transport = transport
-    training: Training = (
-        partial(cancellation.slot, train_slot) if train_slot else nullcontext
-    )
+    training: Training = nullcontext
+    if train_slot is not None:
+        training = partial(cancellation.slot, train_slot)
     if faults is not None:
         carrier = faults.transport(transport, cancellation.sleep)
         training = faults.training(training, cancellation.sleep)
     actions = Actions(carrier, sleep=cancellation.sleep)
-    loop = Loop(
-        actions,
-        config,
-        make_task=partial(_find_task, threads=config.threads),
-        sleep=cancellation.sleep,
-        between=cancellation.between,
-        train_slot=training,
-        on_enrolled=partial(_enrolled, config.enrolled_file),
-    )
+    loop = _loop(config, actions, cancellation, training)
     _enrolled(config.enrolled_file, False)  # a killed predecessor may have left it
     try:
         cancellation.sleep(start_delay(config.name, config.start_spread_s))
@@ -164,6 +156,23 @@ def run_client(
         _enrolled(config.enrolled_file, False)
         transport.close()
         on_traffic(actions.traffic)
+
+
+def _loop(
+    config: ClientConfig,
+    actions: Actions,
+    cancellation: Cancellation,
+    training: Training,
+) -> Loop:
+    return Loop(
+        actions,
+        config,
+        make_task=partial(_find_task, threads=config.threads),
+        sleep=cancellation.sleep,
+        between=cancellation.between,
+        train_slot=training,
+        on_enrolled=partial(_enrolled, config.enrolled_file),
+    )
 
 
 def _find_task(context: ClientContext, *, threads: int) -> Task:
