@@ -36,6 +36,17 @@ ID = re.compile(r"[0-9a-f]{16}")
 """What the actions make: 8 random bytes. It holds no `/`, which parts keys."""
 
 SHOWN = re.compile(PRINTABLE)
+LONGEST_TEXT = 1_000
+"""Characters; the actions store no longer text outside of the settings."""
+
+BY_CLIENT = frozenset(
+    {"accepted", "refused", "votes", "revoked", "distances", "capped"}
+)
+"""What is kept by clients' indexes."""
+
+INDEX = re.compile(r"\d{1,7}", re.ASCII)
+MOST_SCORED = 32
+"""Figures of a score: it goes into lists of experiments."""
 
 Metrics = dict[MetricName, float]
 
@@ -55,11 +66,20 @@ class ClientKey(msgspec.Struct, frozen=True):
         return [client_key(experiment, self.index)]
 
 
+class Scored(msgspec.Struct, frozen=True):
+    """What a score may hold."""
+
+    result: Annotated[dict[str, float], msgspec.Meta(max_length=MOST_SCORED)] | None = (
+        None
+    )
+
+
 class RoundKey(msgspec.Struct, frozen=True):
-    """What makes the key of a round's history, and its metrics."""
+    """What makes the key of a round's history, its metrics and its score."""
 
     number: Number
     metrics: Metrics = {}
+    evaluation: Scored = Scored()
 
     def keys(self, experiment: Experiment) -> list[str]:
         """Return the keys that such a document may have."""
@@ -180,6 +200,8 @@ def check_experiment(document: Document) -> Experiment:
     if fault is not None:
         raise Wrong(f"layout: {fault}")
     _check_texts({k: v for k, v in document.items() if k not in ("settings", "layout")})
+    _check_indexes(document)
+    _check_indexes(document.get("live", {}))
     return experiment
 
 
@@ -199,6 +221,8 @@ def check_row(collection: str, row: Document, experiment: Experiment) -> None:
     if row.get("_id") not in expected:
         raise Wrong(f"found key {row.get('_id')!r:.80}, expected {expected[0]!r}")
     _check_texts(row)
+    if collection == "rounds":
+        _check_indexes(row)
 
 
 def _layout_fault(layout: Any, experiment: Experiment) -> str | None:
@@ -210,6 +234,19 @@ def _check_texts(value: Any) -> None:
     for text in _texts(value):
         if not SHOWN.fullmatch(text):
             raise Wrong(f"found {text!r:.80}, expected one line without controls")
+        if len(text) > LONGEST_TEXT:
+            raise Wrong(
+                f"found {len(text):,} characters in a text, expected at most "
+                f"{LONGEST_TEXT:,}"
+            )
+
+
+def _check_indexes(document: Document) -> None:
+    """See that what is kept by client is kept by numbers: others read them as such."""
+    for name in BY_CLIENT & document.keys():
+        for key in document[name]:
+            if not INDEX.fullmatch(key):
+                raise Wrong(f"{name}: found {key!r:.80}, expected a client's index")
 
 
 def _texts(value: Any) -> Iterator[str]:

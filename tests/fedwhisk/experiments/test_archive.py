@@ -18,6 +18,7 @@ from fedwhisk.experiments.archive import contents, reading, writing
 from tests.fedcore.world import World, finish, open_round_1
 
 ID = "0123456789abcdef"
+MANY = {f"m{each}": 1.0 for each in range(33)}
 
 
 def halfway() -> World:
@@ -247,6 +248,10 @@ def changed(forged: Forged, name: str, /, **fields) -> None:
         ("experiment.json", {"settings": {"quorum": -3}}, "settings.quorum"),
         ("experiment.json", {"layout": [["w", [10**10]]]}, "layout|Expected"),
         ("experiment.json", {"reason": "\x1b[31m"}, "expected one line"),
+        ("experiment.json", {"reason": "a" * 10**6}, "1,000,000 characters in a text"),
+        ("experiment.json", {"revoked": {"me": 1.0}}, "revoked: found 'me', expected"),
+        ("rounds.jsonl", {"accepted": {"-1": "a"}}, "accepted: found '-1', expected"),
+        ("rounds.jsonl", {"evaluation": {"result": MANY}}, "object` of length <= 32"),
     ],
 )
 def test_a_document_that_does_not_fit_is_refused(forged, name, fields, complaint):
