@@ -9,10 +9,12 @@ from collections.abc import Callable
 from fedclient.api import Actions
 from fedclient.client_task import ClientTask
 from fedclient.printable import printable
+from fedclient.replies import Refused
 from fedclient.tasks import Update
 from fedclient.turns import Turns
 from fedcore import codec, messages
 from fedcore.codec import Layout
+from fedcore.errors import UploadMismatch
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +23,9 @@ LONGEST = 500
 
 FETCHES = 3
 """How often a chunk is fetched whose bytes do not fit its hash."""
+
+SENDS = 3
+"""How often a chunk is sent whose bytes did not arrive as they were."""
 
 
 class ClientError(Exception):
@@ -130,15 +135,29 @@ def submit(
     request = _requests(mine, round_number, update, chunks, layout)
     waiting = list(range(len(chunks)))
     while waiting:
-        turns.wait()
-        part = request(waiting.pop(0))
-        answer = actions.call("submit_update", part, messages.Submitted)
+        answer = _send_chunk(actions, request(waiting.pop(0)), turns)
         if answer.accepted is not None:
             _report(round_number, answer)
             return answer.assignment
         # Only the last chunk's answer is final: what was lost by then is named in it.
         waiting = waiting or [n for n in answer.missing if n in range(len(chunks))]
     return None
+
+
+def _send_chunk(
+    actions: Actions, request: messages.SubmitUpdate, turns: Turns
+) -> messages.Submitted:
+    """Send a chunk, and again if it arrived damaged."""
+    for _ in range(SENDS - 1):
+        turns.wait()
+        try:
+            return actions.call("submit_update", request, messages.Submitted)
+        except Refused as refusal:
+            if refusal.code != UploadMismatch.code:
+                raise
+            log.warning("%s; sending it again", refusal)
+    turns.wait()
+    return actions.call("submit_update", request, messages.Submitted)
 
 
 def _requests(

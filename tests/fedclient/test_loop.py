@@ -264,6 +264,25 @@ def test_a_model_that_stays_damaged_ends_the_client() -> None:
         Client(script).loop.run()
 
 
+def test_a_chunk_that_arrives_damaged_is_sent_again() -> None:
+    script = Script(
+        subscribe=[subscribed(train(model=chunk(MODEL)))],
+        submit_update=[ours(409, "upload_mismatch"), accepted(STOP)],
+    )
+    assert Client(script).loop.run() == "finished"
+    sent, again = script.bodies("submit_update")
+    assert sent == again
+
+
+def test_a_chunk_that_never_arrives_as_it_was_ends_the_client() -> None:
+    script = Script(
+        subscribe=[subscribed(train(model=chunk(MODEL)))],
+        submit_update=[ours(409, "upload_mismatch")] * 3,
+    )
+    with pytest.raises(Refused, match="upload_mismatch"):
+        Client(script).loop.run()
+
+
 def test_a_model_of_another_length_ends_the_client() -> None:
     script = Script(subscribe=[subscribed(train(model=chunk(MODEL[:8])))])
     with pytest.raises(ClientError, match="found 8 bytes, expected 16 for task 'mnist"):
