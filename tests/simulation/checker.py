@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 import msgspec
 
 from fedclient.transport import Message, Reply
@@ -11,9 +13,11 @@ from tests.simulation.invariants import (
     Broken,
     Collection,
     Collections,
+    Made,
     all_scored,
     backwards,
     history_stands,
+    is_as_made,
     is_counted,
     is_whole,
     model_chunk,
@@ -44,15 +48,18 @@ class Checker:
         orders: the orders of summing that an aggregator in this world may use.
         revocable: names of clients that an operator may revoke. Their updates may be
             gone before they hear that they were accepted.
+        made: what its clients have trained, where that is known.
     """
 
     def __init__(
         self,
         orders: tuple[Order, ...] = (sorted,),
         revocable: frozenset[str] = frozenset(),
+        made: Set[Made] | None = None,
     ) -> None:
         self.orders = orders
         self.revocable = revocable
+        self.made = made
 
     def written(self, collection: str, before: Collection, now: Collections) -> None:
         """Check the write that turned `before` into what the collection is now.
@@ -80,6 +87,7 @@ class Checker:
             if old["live"]["number"] == new["live"]["number"]:
                 round_moves(old, new, now)
                 updates_stay(old, new)
+                self._as_made(old, new, now)
             elif new["live"]["number"] < 0:
                 round_begins_again(old, now)
             else:
@@ -88,6 +96,11 @@ class Checker:
             if old["version"] != new["version"]:
                 self._published(old, new, now)
             require(old["layout"] in (None, new["layout"]), "a layout has been changed")
+
+    def _as_made(self, old: Document, new: Document, now: Collections) -> None:
+        if self.made is not None:
+            for index in new["live"]["accepted"].keys() - old["live"]["accepted"]:
+                is_as_made(new, int(index), now, self.made)
 
     def _published(self, old: Document, new: Document, now: Collections) -> None:
         version = new["version"]
@@ -161,8 +174,10 @@ class Checker:
 
     # --- answers ----------------------------------------------------------------------
 
-    def answered(self, message: Message, reply: Reply, now: Collections) -> None:
-        """Check an answer against the state at that moment.
+    def answered(
+        self, message: Message, reply: Reply, now: Collections, at: float
+    ) -> None:
+        """Check an answer against the state at that moment, which is `at`.
 
         Raises:
             Broken: says what does not hold.
@@ -178,7 +193,7 @@ class Checker:
         assignment = content.get("assignment") or {}
         waits(assignment)
         if assignment.get("kind") == "stop" and assignment["reason"] == "finished":
-            all_scored(now)
+            all_scored(now, at)
 
     def _may_be_revoked(self, index: int, now: Collections) -> bool:
         clients = now["clients"].values()

@@ -14,6 +14,7 @@ from fedclient.transport import Message, NoAnswer, Reply
 from fedcore.codec import Layout
 from tests.fedcore.world import ENROLMENT, numbers, vector
 from tests.simulation.hostile import Guise
+from tests.simulation.invariants import Made
 from tests.simulation.server import EXPERIMENT
 from tests.simulation.tape import Ask, Fault, Perform, Tape
 
@@ -32,11 +33,13 @@ class School:
         forgets: whether the update does not depend on the version it is trained from,
             so that it has the same bytes in every round.
         sick: indexes whose updates hold NaN.
+        trained: what clients have made, as (round, index, model).
     """
 
     values: int = 2
     forgets: bool = False
     sick: set[int] = field(default_factory=set)
+    trained: set[Made] = field(default_factory=set)
 
     def task(self, context: ClientContext) -> Pupil:
         return Pupil(self, context.index)
@@ -54,7 +57,9 @@ class Pupil:
         return [("w", [self.school.values])]
 
     def initial_model(self, seed: int) -> bytes:
-        return bytes(4 * self.school.values)
+        model = bytes(4 * self.school.values)
+        self.school.trained.add((0, self.index, model))
+        return model
 
     def load(self, context: ClientContext) -> None:
         pass
@@ -68,7 +73,9 @@ class Pupil:
         ]
         if self.index in self.school.sick:
             new[0] = float("nan")
-        return Update(vector(*new), examples, {"loss": 0.5})
+        made = vector(*new)
+        self.school.trained.add((work.round, self.index, made))
+        return Update(made, examples, {"loss": 0.5})
 
     def evaluate(self, model: bytes, *more: object) -> Score:
         return Score(accuracy=0.5, loss=1.0 + self.index, examples=10)

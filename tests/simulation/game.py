@@ -61,7 +61,7 @@ class Game:
         revoked = (
             more["name"] for name, more in self.world.orders if name == "revoke_client"
         )
-        self.checker = Checker(revocable=frozenset(revoked))
+        self.checker = Checker(revocable=frozenset(revoked), made=self.school.trained)
         self.ends_at = math.inf
         if self.world.hostile:
             self.ends_at = BEGINS_AT + longest_s(self.world.settings, NO_QUOTA)
@@ -134,7 +134,9 @@ class Game:
         line, calls = self._call(flight, database, state.now)
         after = stored(state, database)
         if line.reply is not None:
-            self.checker.answered(flight.message, line.reply, database.collections)
+            self.checker.answered(
+                flight.message, line.reply, database.collections, state.now
+            )
             return words, self._answered(after, flight, line.reply)
         further = replace(flight, line=line, wrote=flight.wrote or calls)
         after = replace(after, flights=(*after.flights, further))

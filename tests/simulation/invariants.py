@@ -6,7 +6,7 @@ that it checks, but for the table of states.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import TypeVar
 
 from fedcore import codec
@@ -19,8 +19,14 @@ Collection = Mapping[str, Document]
 Collections = Mapping[str, Collection]
 T = TypeVar("T")
 
+Made = tuple[int, int, bytes]
+"""What a client has trained in a round: the round, its index, the model."""
+
 LONGEST_WAIT_S = 600.0
 EVALUATION_TRIES = 3
+MOST_SKEW_S = 5.0
+"""How far a server's clock may be ahead or behind."""
+
 STATES = [state.value for state in ExperimentState]
 MOVES = {(state, to) for (state, _), to in NEXT.items() if state in STATES}
 ROUND_STATES = ["training", "frozen", "closed"]
@@ -177,6 +183,19 @@ def is_whole(experiment: Document, index: int, upload: str, now: Collections) ->
     require(sorted(chunks) == expected, f"accepted {place} with the chunks {chunks}")
 
 
+def is_as_made(
+    experiment: Document, index: int, now: Collections, made: Set[Made]
+) -> None:
+    """What is accepted of a client is what it has trained, bit by bit."""
+    number = experiment["live"]["number"]
+    model = b"".join(vector(*piece) for piece in _sent(experiment, index, now).chunks)
+    require(
+        (number, index, model) in made,
+        f"round {number} accepts {numbers(model)} of client {index}, which has not "
+        "trained it",
+    )
+
+
 def place_of(part: Document) -> tuple[int, int, str]:
     """Where an update, or a chunk of it, belongs."""
     return (part["round"], part["client"], part["upload"])
@@ -204,7 +223,8 @@ def waits(told: Document) -> None:
     require(0 < seconds <= LONGEST_WAIT_S, f"told to come back in {seconds} s")
 
 
-def all_scored(now: Collections) -> None:
+def all_scored(now: Collections, at: float) -> None:
+    """No score is to come at that time: not even from a third try under way."""
     (experiment,) = now["experiments"].values()
     if not experiment["settings"]["evaluate"]:
         return
@@ -212,9 +232,17 @@ def all_scored(now: Collections) -> None:
         each["number"]
         for each in now["rounds"].values()
         if each["evaluation"]["result"] is None
-        and each["evaluation"]["attempts"] < EVALUATION_TRIES
+        and (
+            each["evaluation"]["attempts"] < EVALUATION_TRIES
+            or _is_being_scored(each["evaluation"], experiment["revoked"], at)
+        )
     ]
     require(not open_ones, f"told to stop before {open_ones} were scored")
+
+
+def _is_being_scored(evaluation: Document, revoked: Document, at: float) -> bool:
+    waits = str(evaluation["client"]) not in revoked
+    return waits and evaluation["until"] > at + MOST_SKEW_S
 
 
 def model_chunk(version: int, number: int, now: Collections) -> bytes:

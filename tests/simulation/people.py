@@ -8,6 +8,7 @@ from typing import Any
 
 from fedclient.replies import Refused
 from fedclient.transport import Message, Reply
+from fedcore.errors import UploadMismatch
 from tests.simulation.client import Client, School, Sleep, Wire
 from tests.simulation.hostile import Guise, act
 from tests.simulation.requests import Requests
@@ -85,7 +86,10 @@ class Person:
             self._wait_for(paused.question)
             return
         except Refused as refusal:
-            self._turned_away(refusal)
+            if refusal.code == UploadMismatch.code:
+                self._die(epoch)  # its upload cannot become whole
+            else:
+                self._turned_away(refusal)
             return
         if self._guise:
             seconds = self._sooner(seconds)

@@ -19,10 +19,11 @@ class Faults:
     a claim lasts; `crash` ends the request, before or after the call; `away` leaves it
     without an answer, done or not; `echo` makes the driver repeat it.
 
-    To a message or an answer: `drop`, `double`, `delay`. To a client: `kill`, at any
-    message, and `orphan` if it is told to advance. To a request: `skew` of its clock.
-    To an aggregation: `reverse` sums the other way round; `cut` ends it once it has
-    read one chunk of every update.
+    To a message or an answer: `drop`, `double`, `delay`. To an update: `damage`, and
+    `forge` if others send in its client's name (see `damage`). To a client: `kill`, at
+    any message, and `orphan` if it is told to advance. To a request: `skew` of its
+    clock. To an aggregation: `reverse` sums the other way round; `cut` ends it once it
+    has read one chunk of every update.
     """
 
     switch: float = 0.0
@@ -38,6 +39,8 @@ class Faults:
     skew: float = 0.0
     reverse: float = 0.0
     cut: float = 0.0
+    damage: float = 0.0
+    forge: float = 0.0
 
 
 WORST = Faults(
@@ -54,6 +57,7 @@ WORST = Faults(
     skew=0.5,
     reverse=0.5,
     cut=0.7,
+    damage=0.3,
 )
 
 
@@ -184,6 +188,32 @@ def draw_cut_off(rng: random.Random) -> Plan:
     )
 
 
+def draw_forged(rng: random.Random) -> Plan:
+    """Draw a plan in which others have a client's token, and use it all the time.
+
+    What its round has stored of it may never become whole, so that a round has to do
+    without it.
+    """
+    clients = rng.choice((2, 3, 4))
+    return Plan(
+        settings={
+            "clients": clients,
+            "per_round": clients,
+            "rounds": 2,
+            "quorum": 0.2,
+            "deadline_s": 130.0,
+            "claim_s": 5.0,
+            "attempts": 100,
+            "evaluate": False,
+        },
+        faults=replace(_some(rng), forge=0.3, kill=0.0),
+        calm_at=rng.choice((100.0, 400.0)),
+        values=2,
+        chunk_values=rng.choice((1, 2)),
+        forgets=rng.random() < 0.3,
+    )
+
+
 CUT_OFF = Faults(switch=0.1, cut=1.0)
 """No aggregation gets further than one chunk."""
 
@@ -238,7 +268,8 @@ def _guise(rng: random.Random) -> Guise:
 
 
 def _some(rng: random.Random) -> Faults:
-    names = [each.name for each in fields(Faults)]
+    # A client in whose name others send is lost for the round: see `draw_forged`.
+    names = [each.name for each in fields(Faults) if each.name != "forge"]
     chosen = rng.sample(names, rng.randint(1, 5))
     rates = {name: rng.random() * getattr(WORST, name) for name in chosen}
     # Nothing shows where requests never overlap.

@@ -12,6 +12,8 @@ from typing import Any
 from fedclient.transport import Message, Reply
 from fedcore.aggregation import strategies
 from fedcore.documents import Document
+from tests.simulation.damage import damaged, forged
+from tests.simulation.invariants import MOST_SKEW_S
 from tests.simulation.server import CRASHED, Call, Server, SharedDatabase
 from tests.simulation.tape import Ask, Crashed, Fault, Paused, Tape
 from tests.simulation.timeline import Timeline
@@ -66,7 +68,23 @@ class Requests:
             if not self._timeline.luck("drop"):
                 self.in_flight += 1
                 seconds = late + self.travel_s()
-                self._timeline.later(seconds, self._receive, message, returns)
+                arrives = self._on_its_way(message)
+                self._timeline.later(seconds, self._receive, arrives, returns)
+
+    def _on_its_way(self, message: Message) -> Message:
+        """Return what arrives of a message; what is forged arrives beside it."""
+        if message.action != "submit_update":
+            return message
+        if self._timeline.luck("forge"):
+            for letter in forged(message, self._database.collections):
+                self._timeline.say("somebody forges an update")
+                self.in_flight += 1
+                late = self.travel_s()
+                self._timeline.later(late, self._receive, letter, lambda reply: None)
+        if self._timeline.luck("damage"):
+            self._timeline.say("an update is damaged")
+            return damaged(message)
+        return message
 
     def travel_s(self) -> float:
         """How long a message or its answer is on its way."""
@@ -81,7 +99,7 @@ class Requests:
             number=timeline.number(),
             message=message,
             returns=returns,
-            skew=timeline.rng.uniform(-5.0, 5.0) if skewed else 0.0,
+            skew=timeline.rng.uniform(-MOST_SKEW_S, MOST_SKEW_S) if skewed else 0.0,
             reverse=timeline.luck("reverse"),
             cut=message.action == "advance_round" and timeline.luck("cut"),
         )
@@ -101,7 +119,8 @@ class Requests:
             reply = CRASHED
         else:
             collections = self._database.collections
-            self._database.checker.answered(request.message, reply, collections)
+            checker, now = self._database.checker, self._timeline.now
+            checker.answered(request.message, reply, collections, now)
         self.in_flight -= 1
         if self._timeline.is_told:
             self._timeline.say(f"   #{request.number} answers", _brief(reply))

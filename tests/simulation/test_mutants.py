@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from tests.simulation.mutants_aggregation import MUTANTS
+from tests.simulation.mutants_uploads import MUTANTS
 from tests.simulation.reports import first_failure, story
 from tests.simulation.world import play
 

@@ -5,11 +5,12 @@ from functools import partial
 
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.reports import SIZE, Size, first_failure, play_many, story
-from tests.simulation.world import play, run, run_cut_off, run_hostile
+from tests.simulation.world import play, run, run_cut_off, run_forged, run_hostile
 
 SCHEDULES = {Size.TEST: 1_500, Size.CI: 10_000, Size.SOAK: 300_000}[SIZE]
 HOSTILE = {Size.TEST: 200, Size.CI: 1_500, Size.SOAK: 20_000}[SIZE]
 
+FORGED = {Size.TEST: 100, Size.CI: 1_000, Size.SOAK: 20_000}[SIZE]
 CUT_OFF = {Size.TEST: 100, Size.CI: 1_000, Size.SOAK: 20_000}[SIZE]
 
 
@@ -25,6 +26,11 @@ def test_hostile_clients_cost_time_and_not_more_than_can_be_told_beforehand() ->
 
 def test_an_aggregation_that_is_always_cut_off_ends_all_the_same() -> None:
     failed = play_many(CUT_OFF, play=run_cut_off, batch=25)
+    assert failed is None, failed
+
+
+def test_nothing_counts_in_a_client_s_name_but_what_it_has_trained() -> None:
+    failed = play_many(FORGED, play=run_forged, batch=25)
     assert failed is None, failed
 
 

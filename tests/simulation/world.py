@@ -19,7 +19,14 @@ from fedcore.telling import FIRST
 from tests.simulation.checker import Broken, Checker, backwards
 from tests.simulation.client import School, Wire
 from tests.simulation.people import Person
-from tests.simulation.plan import CUT_OFF, Plan, draw, draw_cut_off, draw_hostile
+from tests.simulation.plan import (
+    CUT_OFF,
+    Plan,
+    draw,
+    draw_cut_off,
+    draw_forged,
+    draw_hostile,
+)
 from tests.simulation.requests import Requests
 from tests.simulation.server import Server, SharedDatabase, order
 from tests.simulation.timeline import Tell, Timeline
@@ -49,12 +56,13 @@ class World:
         orders = (sorted, backwards) if plan.faults.reverse else (sorted,)
         self.timeline = Timeline(seed, plan.faults, tell)
         self._plan = plan
+        self._school = School(plan.values, forgets=plan.forgets, sick=set(plan.sick))
+        revocable = frozenset(f"c{each}" for each in plan.revocations)
         self._database = SharedDatabase(
-            Checker(orders, frozenset(f"c{each}" for each in plan.revocations))
+            Checker(orders, revocable, self._school.trained)
         )
         self._requests = Requests(self.timeline, self._database, plan.outage)
         self._resumed = 0
-        self._school = School(plan.values, forgets=plan.forgets, sick=set(plan.sick))
         wire = Wire()
         self._people = [
             Person(
@@ -298,6 +306,16 @@ def run_cut_off(seed: int, tell: Tell | None = None) -> World:
     """
     rng = random.Random(seed)
     return play(draw_cut_off(rng), rng.getrandbits(32), tell)
+
+
+def run_forged(seed: int, tell: Tell | None = None) -> World:
+    """Draw a plan in which others send in a client's name, and play it.
+
+    Raises:
+        Broken: an invariant does not hold.
+    """
+    rng = random.Random(seed)
+    return play(draw_forged(rng), rng.getrandbits(32), tell)
 
 
 @contextmanager
