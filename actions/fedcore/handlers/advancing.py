@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from fedcore.documents import Experiment
-from fedcore.errors import Forbidden
+from fedcore.errors import Forbidden, UnreadableState
 from fedcore.handlers.action import Caller, Role
 from fedcore.messages import Advanced, AdvanceRound
 from fedcore.services import Services
+
+LOG = logging.getLogger(__name__)
+
+UNFIT = (UnreadableState, LookupError, ValueError)
+"""What a step raises where an experiment's documents do not fit together."""
 
 SWEPT_S = 3600.0
 """How long a finished experiment is still swept: no request of its clients lives on."""
@@ -22,11 +28,20 @@ def serve_each(
 ) -> Advanced:
     """Take a step in the experiment that is named, or else in all that run or did.
 
+    Of all, one whose documents do not fit together keeps no other from its step.
+
     Raises:
         Forbidden: a client names no experiment.
     """
     for experiment in _served(caller, services):
-        step(experiment, services)
+        try:
+            step(experiment, services)
+        except UNFIT as error:
+            if caller.experiment is not None:
+                raise
+            # Its name alone: an error may quote what a client has sent.
+            kind = type(error).__name__
+            LOG.error("passed over: experiment %s (%s)", experiment.name, kind)
     return Advanced(experiment=request.experiment)
 
 

@@ -5,9 +5,16 @@ import logging
 import pytest
 
 from fedcore.errors import UnreadableState
-from fedcore.handlers import fedavg, status, subscribe
+from fedcore.handlers import fedavg, select_clients, status, subscribe
 from fedcore.store.memory import MemoryDatabase
-from tests.fedcore.world import ENROLMENT, OPERATOR, OWNER, World
+from tests.fedcore.world import (
+    ENROLMENT,
+    OPERATOR,
+    OWNER,
+    World,
+    members_of,
+    open_round_1,
+)
 
 
 def aged(world: World, name: str = "exp") -> None:
@@ -63,3 +70,35 @@ def test_the_sweep_goes_on_without_them() -> None:
     aged(world, "aged")
     assert [each.name for each in world.services.store.to_sweep(0)] == ["good"]
     assert world.call(fedavg.ACTION, {}, OWNER)["experiment"] is None
+
+
+@pytest.mark.parametrize(
+    ("collection", "change"),
+    [
+        ("updates", {"examples": 0}),  # a mean of nothing
+        ("update_chunks", {"data": b"1234"}),  # shorter than the model
+        ("updates", {"examples": "many"}),
+    ],
+)
+def test_documents_that_do_not_fit_together_stop_no_other_experiment(
+    collection, change, caplog
+) -> None:
+    world = World()
+    world.start("exp", max_weight=0.0)
+    members = open_round_1(world)
+    for member in members_of(world, members):
+        member.submit(1, 1.0, 1.0)
+    database = world.services.store.database
+    for document in database.find(collection, {"round": 1}):
+        assert database.update(collection, {"_id": document["_id"]}, {"$set": change})
+    world.start("other")
+    for number in range(3):
+        world.enrol(f"c{number}", "other")
+    with caplog.at_level(logging.ERROR):
+        world.call(select_clients.ACTION, world.call(fedavg.ACTION, {}, OWNER), OWNER)
+    assert "passed over: experiment exp" in caplog.text
+    assert world.report("other")["live"]["round"] == 0
+    assert world.live["state"] == "frozen"
+    world.now += 61  # after the claim
+    with pytest.raises((UnreadableState, ValueError)):
+        world.call(fedavg.ACTION, {"experiment": "exp"}, OWNER)
