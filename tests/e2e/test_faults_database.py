@@ -134,9 +134,10 @@ MAJORITY_AND_JOURNAL = rb"writeConcern\0(?=.{0,30}majority)(?=.{0,30}\x08j\0\x01
     [
         (b"insert", lambda database: database.insert("rounds", {"_id": "any"})),
         (b"findAndModify", lambda database: database.update("rounds", {}, SET)),
+        (b"update", lambda database: database.change("rounds", {}, SET)),
         (b"delete", lambda database: database.delete("rounds", {"_id": "any"})),
     ],
-    ids=["insert", "update", "delete"],
+    ids=["insert", "update", "change", "delete"],
 )
 def test_every_write_asks_for_a_majority_and_the_journal(
     deployment, command, write

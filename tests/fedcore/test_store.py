@@ -163,7 +163,39 @@ def test_a_change_whose_reason_is_gone_changes_nothing(database) -> None:
     database.insert("things", DOCUMENT)
     where = {"_id": "d", "live.number": 2}
     assert database.update("things", where, {"$set": {"state": "x"}}) is None
+    assert not database.change("things", where, {"$set": {"state": "x"}})
     assert database.find("things", {})[0]["state"] == "running"
+
+
+def test_a_change_tells_whether_there_was_a_document_to_change(database) -> None:
+    for key in ("c", "d", "e"):
+        database.insert("things", DOCUMENT | {"_id": key})
+    where = {"_id": "d", "live.accepted.5": {"$exists": False}}
+    change = {
+        "$set": {"live.accepted.5": "v"},
+        "$inc": {"live.count": 1},
+        "$addToSet": {"late": 7},
+    }
+    assert database.change("things", where, change)
+    assert not database.change("things", where, change)
+    same = {"$set": {"live.accepted.5": "v"}}
+    assert database.change("things", {"_id": "d"}, same)  # though it changes nothing
+    assert not database.change("things", {"_id": "f"}, same)
+    before, changed, after = database.find("things", {})
+    assert before["live"] == after["live"] == DOCUMENT["live"]
+    assert changed["live"] | {"accepted": {}} == DOCUMENT["live"] | {
+        "accepted": {},
+        "count": 1,
+    }
+    assert changed["live"]["accepted"] == {"1": "u", "5": "v"}
+    assert changed["late"] == [7]
+
+
+def test_a_change_by_a_loose_filter_changes_one_document(database) -> None:
+    for key in ("c", "d", "e"):
+        database.insert("things", {"_id": key, "count": 0})
+    assert database.change("things", {"count": 0}, {"$inc": {"count": 1}})
+    assert database.count("things", {"count": 1}) == 1
 
 
 def test_found_documents_come_in_order_with_the_fields_that_were_asked(database):
@@ -233,13 +265,14 @@ def test_what_was_given_or_returned_is_a_copy(database) -> None:
     assert database.find("things", {})[0]["list"] == [1]
 
 
-def test_one_of_many_racing_writes_wins(database) -> None:
+@pytest.mark.parametrize("method", ["update", "change"])
+def test_one_of_many_racing_writes_wins(database, method) -> None:
     database.insert("things", {"_id": "d", "count": 0})
     wins = []
 
     def race(number: int) -> None:
         where = {"_id": "d", "count": 0}
-        if database.update("things", where, {"$inc": {"count": 1}}):
+        if getattr(database, method)("things", where, {"$inc": {"count": 1}}):
             wins.append(number)
 
     threads = [threading.Thread(target=race, args=(n,)) for n in range(16)]

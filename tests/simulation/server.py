@@ -35,7 +35,7 @@ class Call(NamedTuple):
 
     @property
     def writes(self) -> bool:
-        return self.method in ("insert", "update", "delete")
+        return self.method in ("insert", "update", "change", "delete")
 
     def on(self, database: Database) -> Any:
         return getattr(database, self.method)(self.collection, *self.arguments)
@@ -68,6 +68,9 @@ class TapedDatabase:
 
     def update(self, collection: str, where: Where, change: Change) -> Document | None:
         return self._ask("update", collection, where, change)
+
+    def change(self, collection: str, where: Where, change: Change) -> bool:
+        return self._ask("change", collection, where, change)
 
     def delete(self, collection: str, where: Where) -> int:
         return self._ask("delete", collection, where)

@@ -6,7 +6,7 @@ database is read for it: a platform carries 1 MiB, and cuts off what is longer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import islice
 from typing import TypeVar
 
@@ -151,8 +151,8 @@ def _rounds(
     end = experiment.live.number + 1
     if request.since is None:
         # One more, as the live round is in the history once it has closed.
-        newest_first = reversed(range(max(0, end - limit - 1), end))
-        read = islice(_read(experiment, [*newest_first], services), limit)
+        newest_first = range(max(0, end - limit - 1), end)[::-1]
+        read = islice(_read(experiment, newest_first, services), limit)
         return _fitting(read, ROUNDS_BYTES)[::-1], None
     numbers = range(request.since, min(end, request.since + limit))
     told = _fitting(_read(experiment, numbers, services), ROUNDS_BYTES)
@@ -161,23 +161,24 @@ def _rounds(
 
 
 def _read(
-    experiment: Experiment, numbers: Sequence[int], services: Services
+    experiment: Experiment, numbers: range, services: Services
 ) -> Iterator[RoundReport]:
     """Yield these rounds in this order, reading no more at once than fits a memory."""
     drawn = experiment.settings.per_round + experiment.settings.over_select
     at_once = max(1, READ_AT_ONCE // drawn)
     for first in range(0, len(numbers), at_once):
         part = numbers[first : first + at_once]
-        found = {each.number: each for each in services.store.rounds(experiment, part)}
+        in_order = range(min(part), max(part) + 1)
+        read = services.store.rounds(experiment, in_order)
+        found = {each.number: each for each in read}
         yield from (_round(found[number]) for number in part if number in found)
 
 
 def _clients(
     experiment: Experiment, request: Status, services: Services
 ) -> list[ClientReport]:
-    first = request.clients_from
-    found = services.store.clients_of(
-        experiment, range(first, first + request.clients_limit)
+    found = services.store.clients_from(
+        experiment, request.clients_from, request.clients_limit
     )
     drawn = frozenset(experiment.live.cohort)
     told = (_client(experiment, drawn, each) for each in found)

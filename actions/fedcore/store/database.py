@@ -1,8 +1,8 @@
 """The little that is asked of a database, so that two can keep the same promise.
 
 Filters and changes are a small subset of MongoDB's language. Every race of the
-protocol is decided by `update` (one atomic conditional write) or by `insert` (a key
-is taken once).
+protocol is decided by `update` or `change` (one atomic conditional write) or by
+`insert` (a key is taken once).
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ class Database(Protocol):
 
         Args:
             collection: where to look.
-            where: what they match. A list of keys is the cheapest way to read a
-                range: every database looks keys up, not all of them walk in order.
+            where: what they match. Every database looks up a key, a short list of
+                keys, and the fields of an index, the last of them also as a range.
+                Not all find a range of keys, or a long list, without a long walk.
             fields: dotted paths of what is returned of each; empty means all of it.
             newest: if not 0, only so many with the latest `created`, newest first.
         """
@@ -62,7 +63,14 @@ class Database(Protocol):
     def update(self, collection: str, where: Where, change: Change) -> Document | None:
         """Change the one document that matches, and return it as it is afterwards.
 
-        None when there was none: then nothing has changed.
+        None when there was none: then nothing has changed. Some databases look at a
+        whole collection for this, even by `_id`: it is for small collections.
+        """
+
+    def change(self, collection: str, where: Where, change: Change) -> bool:
+        """Change the one document that matches; False when there was none.
+
+        Cheap by `_id` on every database, in a collection of any size.
         """
 
     def delete(self, collection: str, where: Where) -> int:

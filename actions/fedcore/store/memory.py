@@ -75,6 +75,10 @@ class MemoryDatabase:
                 return _copy(changed)
         return None
 
+    def change(self, collection: str, where: Where, change: Change) -> bool:
+        """See `Database.change`."""
+        return self.update(collection, where, change) is not None
+
     def delete(self, collection: str, where: Where) -> int:
         """See `Database.delete`."""
         with self._lock:

@@ -153,6 +153,11 @@ class MongoDatabase:
         return dict(after) if after is not None else None
 
     @_available
+    def change(self, collection: str, where: Where, change: Change) -> bool:
+        """See `Database.change`."""
+        return self._database[collection].update_one(where, change).matched_count > 0
+
+    @_available
     def delete(self, collection: str, where: Where) -> int:
         """See `Database.delete`."""
         return self._database[collection].delete_many(where).deleted_count

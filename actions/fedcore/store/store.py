@@ -184,6 +184,15 @@ class Store:
         found = self.database.find("clients", {"_id": {"$in": keys}})
         return [_read(document, Client) for document in found]
 
+    def clients_from(
+        self, experiment: Experiment, first: int, count: int
+    ) -> list[Client]:
+        """Return those clients that have one of `count` indexes from `first` on."""
+        within = {"$gte": first, "$lt": first + count}
+        where = {"experiment": experiment.id, "index": within}
+        found = self.database.find("clients", where)
+        return [_read(document, Client) for document in found]
+
     def see_client(self, experiment: Experiment, index: int, now: float) -> bool:
         """Note that a client called; False when there is none."""
         return self._change_client(experiment, index, {"$set": {"last_seen": now}})
@@ -215,8 +224,7 @@ class Store:
         first = key | {"told": {"$ne": standing}}
         again = key | {"told": standing, "told_until": {"$lte": now}}
         return any(
-            self.database.update("clients", where, change) is not None
-            for where in (first, again)
+            self.database.change("clients", where, change) for where in (first, again)
         )
 
     def count_round(
@@ -245,7 +253,7 @@ class Store:
         self, experiment: Experiment, index: int, change: Change
     ) -> bool:
         key = {"_id": client_key(experiment, index)}
-        return self.database.update("clients", key, change) is not None
+        return self.database.change("clients", key, change)
 
     # --- updates ----------------------------------------------------------------------
 
@@ -275,9 +283,8 @@ class Store:
 
     def chunk_hashes(self, experiment: Experiment, place: Place) -> dict[int, str]:
         """Return the hashes of an upload's chunks that have arrived, by number."""
-        found = self.database.find(
-            "update_chunks", place.upload_range(experiment), ("chunk", "hash")
-        )
+        where = place.upload_range(experiment)
+        found = self.database.find("update_chunks", where, ("chunk", "hash"))
         return {document["chunk"]: document["hash"] for document in found}
 
     def chunk_squares(self, experiment: Experiment, place: Place) -> list[float | None]:
@@ -421,9 +428,7 @@ class Store:
         found = self.database.find("rounds", key)
         return _read(found[0], RoundRecord) if found else None
 
-    def rounds(
-        self, experiment: Experiment, numbers: Iterable[int]
-    ) -> list[RoundRecord]:
+    def rounds(self, experiment: Experiment, numbers: range) -> list[RoundRecord]:
         """Return the history of those of these rounds that have closed, in order."""
         found = self._rounds(experiment, numbers)
         return [_read(document, RoundRecord) for document in found]
@@ -440,28 +445,26 @@ class Store:
         found = self._rounds(experiment, numbers, ("usual_s",))
         return [each["usual_s"] for each in found if "usual_s" in each]
 
-    def scorings(self, experiment: Experiment, numbers: Iterable[int]) -> list[Scoring]:
+    def scorings(self, experiment: Experiment, numbers: range) -> list[Scoring]:
         """Return how the scoring of these versions stands, of those in the history."""
         found = self._rounds(experiment, numbers, ("number", "closed", "evaluation"))
         return [_read(document, Scoring) for document in found]
 
     def _rounds(
-        self,
-        experiment: Experiment,
-        numbers: Iterable[int],
-        fields: tuple[str, ...] = (),
+        self, experiment: Experiment, numbers: range, fields: tuple[str, ...] = ()
     ) -> list[Document]:
-        keys = [round_key(experiment, number) for number in numbers]
-        return self.database.find("rounds", {"_id": {"$in": keys}}, fields)
+        within = {"$gte": numbers.start, "$lt": numbers.stop}
+        where = {"experiment": experiment.id, "number": within}
+        return self.database.find("rounds", where, fields) if numbers else []
 
     def note_late(self, experiment: Experiment, number: int, index: int) -> None:
         """Note that the update of a client came too late for a round of its own."""
         live = {"_id": experiment.id, "live.number": number, "live.cohort": index}
-        if not self.database.update(
+        if not self.database.change(
             "experiments", live, {"$addToSet": {"live.late": index}}
         ):
             key = {"_id": round_key(experiment, number), "cohort": index}
-            self.database.update("rounds", key, {"$addToSet": {"late": index}})
+            self.database.change("rounds", key, {"$addToSet": {"late": index}})
 
     def note_scored(self, experiment: Experiment, unscored_from: int) -> None:
         """Note from which version on scores may still be missing."""
@@ -469,7 +472,7 @@ class Store:
         if unscored_from > before:
             where = {"_id": experiment.id, "unscored_from": before}
             change = {"$set": {"unscored_from": unscored_from}}
-            self.database.update("experiments", where, change)
+            self.database.change("experiments", where, change)
 
     def claim_evaluation(
         self,
@@ -489,7 +492,7 @@ class Store:
             "$inc": {"evaluation.attempts": 1},
             "$addToSet": {"evaluation.asked": index},
         }
-        return self.database.update("rounds", where, change) is not None
+        return self.database.change("rounds", where, change)
 
     def score(
         self,
@@ -504,7 +507,7 @@ class Store:
             "evaluation.result": None,
             "evaluation.asked": index,
         }
-        self.database.update("rounds", where, {"$set": {"evaluation.result": result}})
+        self.database.change("rounds", where, {"$set": {"evaluation.result": result}})
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -527,7 +530,10 @@ class Place(msgspec.Struct, frozen=True):
         }
 
     def upload_range(self, experiment: Experiment) -> Document:
-        """Return the filter of all chunks of the upload."""
+        """Match the chunks of the upload.
+
+        By key: the embedded database finds nothing by part of a longer index.
+        """
         prefix = self.upload_key(experiment)
         return {"_id": {"$gte": f"{prefix}/", "$lt": f"{prefix}0"}}  # "0" follows "/"
 
