@@ -52,7 +52,8 @@ class LiveRound(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         number: 0 settles the initial model; -1 stands for "none yet" and is closed.
         cohort: indexes of the clients that may contribute, in the order drawn.
-        attempt: from 1; one more after each deadline missed below the quorum.
+        attempt: from 1; one more after each deadline missed below the quorum. 0 where
+            it was resumed without a client that may take part: others are drawn.
         deadline: server time after which the quorum suffices.
         accepted: upload id by client index (as text, since keys are text).
         votes: round 0's: the id of the initial model that a client has sent, likewise.

@@ -51,6 +51,26 @@ def needs(
     return {"live.target": target, "live.quorum": target}
 
 
+def resumed(experiment: Experiment, now: float, deadline: float) -> dict[str, object]:
+    """The live round of an experiment that is taken up again, with fresh attempts.
+
+    Where all of its cohort have been revoked, others are drawn at once: the round
+    stands as after a deadline, before the first of these attempts.
+    """
+    live = experiment.live
+    trains = live.state is RoundState.TRAINING
+    deserted = trains and not experiment.living(live.cohort)
+    return {
+        "live.attempt": 0 if deserted else 1,
+        # The pace follows a round's age, and nobody trained in the meantime.
+        "live.opened": now,
+        "live.deadline": now if deserted else deadline,
+        "live.claim_until": 0.0,
+        **(asks_again(experiment, live.cohort, drawn=False) if trains else {}),
+        **nobody_told(now),
+    }
+
+
 def live_is(experiment: Experiment) -> Where:
     """The experiment runs, and its live round is this one in this state."""
     return {

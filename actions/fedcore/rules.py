@@ -29,6 +29,7 @@ from fedcore.live import (
     live_as_read,
     live_is,
     nobody_told,
+    resumed,
 )
 
 LONGEST_REASON = 200
@@ -326,27 +327,13 @@ def stop(experiment: Experiment, now: float) -> Write:
 
 def resume(experiment: Experiment, now: float, deadline: float) -> Write:
     """Take a failed or stopped experiment up where it stood, with fresh attempts."""
-    live = experiment.live
-    trains = live.state is RoundState.TRAINING
     as_read = {
         "state": experiment.state,
-        "live.attempt": live.attempt,
+        "live.attempt": experiment.live.attempt,
         "revoked": experiment.revoked,
     }
+    state = {"state": ExperimentState.ENROLLING, "reason": None, "ended": None}
     return Write(
         live_is(experiment) | as_read,
-        {
-            "$set": {
-                "state": ExperimentState.ENROLLING,
-                "reason": None,
-                "ended": None,
-                "live.attempt": 1,
-                # The pace follows a round's age, and nobody trained in the meantime.
-                "live.opened": now,
-                "live.deadline": deadline,
-                "live.claim_until": 0.0,
-            }
-            | (asks_again(experiment, live.cohort, drawn=False) if trains else {})
-            | nobody_told(now)
-        },
+        {"$set": state | resumed(experiment, now, deadline)},
     )

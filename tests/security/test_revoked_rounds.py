@@ -272,31 +272,6 @@ def test_a_vote_that_comes_while_another_is_let_in_again_freezes_no_empty_set(
     assert (world.live["round"], world.model(0)) == (1, [1.0, 2.0])
 
 
-@pytest.mark.parametrize("how", ["stop and resume", "undo"])
-def test_no_fewer_settle_the_initial_model_where_others_can_be_drawn(how) -> None:
-    world = World()
-    settings = {"clients": 10, "per_round": 5}
-    world.start(**settings)
-    members = world.enrol_all(10)
-    world.advance()
-    first, second, third = members_of(world, members)
-    if how == "stop and resume":
-        world.stop()
-    world.revoke(f"c{first.index}")
-    world.revoke(f"c{second.index}")
-    if how == "stop and resume":
-        world.resume(**settings)
-        third.check_in()
-    else:
-        world.revoke(f"c{second.index}", undo=True)
-        second.submit(0, 6.0, 6.0)
-    third.submit(0, 6.0, 6.0)
-    assert (needs(world), world.live["state"]) == ((3, 3), "training")
-    world.advance()
-    assert (needs(world), world.live["attempt"]) == ((3, 3), 2)
-    assert len(world.live["cohort"]) == 6
-
-
 def test_enrolment_does_not_wait_for_it() -> None:
     world = World()
     world.start(clients=3, per_round=2, min_clients=2)
