@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from fedcore import roster, rules, telling
+from fedcore import live, roster, rules, telling
 from fedcore.documents import Experiment
 from fedcore.handlers import select_clients
 from fedcore.live import needs
@@ -44,15 +44,15 @@ def accept_a_client_that_is_revoked(patch: Patch) -> None:
 @shows_where("a client is revoked")
 def target_not_recomputed(patch: Patch) -> None:
     def as_before(experiment: Experiment, cohort: object) -> dict[str, object]:
-        live = experiment.live
-        return {"live.target": live.target, "live.quorum": live.quorum}
+        stands = experiment.live
+        return {"live.target": stands.target, "live.quorum": stands.quorum}
 
     patch(roster, "needs", as_before)
 
 
 @shows_where("a client is revoked, a stop and a resumption, one request at a time")
 def marks_forgotten_by_a_resumption(patch: Patch) -> None:
-    patch(rules, "asks_again", _asks_all_again)
+    patch(live, "asks_again", _asks_all_again)
 
 
 @shows_where("the only client of a cohort is revoked")
@@ -60,8 +60,10 @@ def marks_forgotten_by_a_further_attempt(patch: Patch) -> None:
     patch(rules, "asks_again", _asks_all_again)
 
 
-def _asks_all_again(experiment: Experiment, cohort: list[int]) -> dict[str, object]:
-    return {"live.refused": {}} | needs(experiment, cohort)
+def _asks_all_again(
+    experiment: Experiment, cohort: list[int], *, drawn: bool
+) -> dict[str, object]:
+    return {"live.refused": {}} | needs(experiment, cohort, drawn=drawn)
 
 
 @shows_where("the client of the next round is revoked")
