@@ -60,6 +60,7 @@ class Checker:
         self.orders = orders
         self.revocable = revocable
         self.made = made
+        self._began_again = False
 
     def written(self, collection: str, before: Collection, now: Collections) -> None:
         """Check the write that turned `before` into what the collection is now.
@@ -90,6 +91,7 @@ class Checker:
                 self._as_made(old, new, now)
             elif new["live"]["number"] < 0:
                 round_begins_again(old, now)
+                self._began_again = True
             else:
                 round_follows(old, new, now)
                 opens_for_the_living(new)
@@ -188,7 +190,9 @@ class Checker:
             return
         if message.action == "submit_update" and content["accepted"]:
             request = msgspec.json.decode(message.body)
-            if not self._may_be_revoked(request["client"], now):
+            # A round 0 that has begun again has forgotten its votes.
+            forgotten = request["round"] == 0 and self._began_again
+            if not (forgotten or self._may_be_revoked(request["client"], now)):
                 is_counted(request, content["upload"], now)
         assignment = content.get("assignment") or {}
         waits(assignment)

@@ -7,7 +7,7 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.reports import SIZE, Size, first_failure, play_many, story
 from tests.simulation.world import play, run, run_cut_off, run_forged, run_hostile
 
-SCHEDULES = {Size.TEST: 1_500, Size.CI: 10_000, Size.SOAK: 300_000}[SIZE]
+SCHEDULES = {Size.TEST: 1_000, Size.CI: 6_000, Size.SOAK: 300_000}[SIZE]
 HOSTILE = {Size.TEST: 200, Size.CI: 1_500, Size.SOAK: 20_000}[SIZE]
 
 FORGED = {Size.TEST: 100, Size.CI: 1_000, Size.SOAK: 20_000}[SIZE]

@@ -39,7 +39,7 @@ COPY = Budget(copies=1)
 WORLDS = {
     "two clients, two rounds, a crash": SmallWorld(TWO, CRASH),
     "three clients, three requests at once, a crash": SmallWorld(
-        THREE_ONCE, CRASH, at_once=3, size=Size.CI
+        THREE_ONCE, CRASH, at_once=3, size=Size.SOAK
     ),
     "two clients from the beginning": SmallWorld(TWO_ONCE, first_round=-1),
     "two clients from the beginning, a crash": SmallWorld(
@@ -47,14 +47,14 @@ WORLDS = {
     ),
     "a client is killed": SmallWorld(TWO_ONCE, Budget(kills=1), at_once=3),
     "an update comes twice": SmallWorld(
-        TWO_ONCE, COPY, at_once=3, copied=("submit_update",)
+        TWO_ONCE, COPY, at_once=3, copied=("submit_update",), size=Size.CI
     ),
     "an advance comes twice": SmallWorld(
         TWO_ONCE, COPY, at_once=3, copied=("advance_round",)
     ),
     "time runs on": SmallWorld(TWO_ONCE, Budget(jumps=1), size=Size.CI),
     "stop and resume": SmallWorld(TWO_ONCE, orders=stopped(TWO_ONCE), size=Size.CI),
-    "two chunks, a crash": SmallWorld(TWO_ONCE, CRASH, chunk_values=1),
+    "two chunks, a crash": SmallWorld(TWO_ONCE, CRASH, chunk_values=1, size=Size.CI),
     "every version is scored": SmallWorld(TWO_ONCE | {"evaluate": True}),
     "a client is revoked": SmallWorld(TWO_ONCE, orders=revoked(undone=False)),
     "a client is revoked and let in again": SmallWorld(
