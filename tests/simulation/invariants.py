@@ -210,10 +210,6 @@ def is_counted(request: Document, upload: str, now: Collections) -> None:
         for each in records
         if each["number"] == number
     ]
-    if number == 0 and experiment["version"] < 0:
-        # Resuming a failed round 0 drops its votes; an answer may be later than that.
-        sent = now.get("updates", {}).values()
-        counted += [e["upload"] for e in sent if e["client"] == request["client"]]
     require(
         upload is not None and upload in counted,
         f"client {request['client']} is told that {upload} counts in round {number}, "
