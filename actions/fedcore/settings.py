@@ -134,9 +134,8 @@ class ExperimentSettings(
     def target_of(self, number: int, cohort: int) -> int:
         """Return the number of updates that closes round `number` at once.
 
-        Round 0 wants so many equal initial models; others want `per_round` updates,
-        of so large a cohort. It is 1 even where nobody could be drawn: the cohort may
-        grow.
+        Round 0 wants this number of equal initial models; others want `per_round`
+        updates, or the cohort's if it is smaller. At least 1: a cohort may grow.
         """
         wanted = INITIAL_VOTES if number == 0 else self.per_round
         return max(1, min(wanted, cohort))

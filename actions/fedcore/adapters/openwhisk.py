@@ -42,7 +42,7 @@ def serve_step(action: Action[Any], args: Arguments) -> Arguments:
 
 def time_left() -> float:
     """Return the seconds until OpenWhisk ends the activation."""
-    # Set anew for each activation, in milliseconds since the epoch.
+    # Set for each activation, in milliseconds since the epoch.
     deadline = os.environ.get("__OW_DEADLINE")
     return float(deadline) / 1000 - time.time() if deadline else math.inf
 

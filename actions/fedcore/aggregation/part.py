@@ -35,8 +35,8 @@ class LengthMismatch(ValueError):
 class Part:
     """One chunk of every accepted update, in client order. It may be walked again.
 
-    The first walk keeps what it reads, so that the database is asked once for each
-    update, whatever is done with the part. It is forgotten with the part.
+    The first walk keeps what it reads for as long as the part lives, so that the
+    database is asked once for each update.
 
     Args:
         read: reads the pieces (little-endian float32 values), one after the other.

@@ -186,7 +186,7 @@ def _clients(
 
 
 def _fitting(reports: Iterable[T], size: int) -> list[T]:
-    """Return as many of the first reports as fit so many bytes; one at least."""
+    """Return the first reports that fit into this many bytes; at least one."""
     fitting: list[T] = []
     for report in reports:
         size -= len(msgspec.json.encode(report)) + 1

@@ -37,8 +37,8 @@ def pace(experiment: Experiment, services: Services) -> Pace:
 def salt(experiment: Experiment, services: Services) -> str:
     """Return what the draw of round 0 depends on besides the seed.
 
-    The seed is often guessed, and indexes are given out in order: who has not enrolled
-    yet must not know which index to take in order to make the initial model.
+    The seed is often guessed, and indexes are given out in order. Without the salt, a
+    client that has yet to enrol would know which index makes the initial model.
     """
     return tokens.lot_salt(services.secrets[0], experiment.id)
 

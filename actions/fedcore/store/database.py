@@ -57,7 +57,8 @@ class Database(Protocol):
                 keys, and the fields of an index, the last of them also as a range.
                 Not all find a range of keys, or a long list, without a long walk.
             fields: dotted paths of what is returned of each; empty means all of it.
-            newest: if not 0, only so many with the latest `created`, newest first.
+            newest: if not 0, the most documents to return: those of the latest
+                `created`, newest first.
         """
 
     def update(self, collection: str, where: Where, change: Change) -> Document | None:
