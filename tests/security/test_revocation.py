@@ -7,25 +7,11 @@ import pytest
 from fedcore.errors import Forbidden, UnknownClient
 from fedcore.live import REVOKED
 from tests.fedcore.world import (
-    Member,
     World,
     finish,
     members_of,
     open_round_1,
 )
-
-
-@pytest.fixture
-def world() -> World:
-    world = World()
-    world.start(clients=5, per_round=4)
-    return world
-
-
-@pytest.fixture
-def cohort(world) -> list[Member]:
-    """The four clients of round 1's cohort."""
-    return members_of(world, open_round_1(world, 5))
 
 
 def test_a_revoked_client_is_refused_from_then_on_until_that_is_undone(
